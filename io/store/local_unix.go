@@ -24,7 +24,8 @@ func syncDir(p string) error {
 	return err
 }
 
-func renameOntoEmpty(src, dst string) error { return os.Rename(src, dst) }
+// renameOntoEmpty asks the kernel directly: os.Rename refuses any directory as target.
+func renameOntoEmpty(src, dst string) error { return syscall.Rename(src, dst) }
 
 // unlink removes a file and leaves directories alone, as if they were absent.
 func unlink(p string) error {

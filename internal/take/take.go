@@ -105,7 +105,7 @@ func (g *gatherer) buffer(n int) *memory.Buffer {
 
 // validity gathers the null bitmap: nil when no gathered row is null.
 func (g *gatherer) validity(arr arrow.Array) (*memory.Buffer, int) {
-	if arr.NullN() == 0 {
+	if arr.NullN() == 0 || arr.DataType().ID() == arrow.NULL {
 		return nil, 0
 	}
 	src, offset := arr.NullBitmapBytes(), arr.Data().Offset()

@@ -370,6 +370,9 @@ func (s *bucket) RenameDir(ctx context.Context, from, to string) error {
 	}
 	err = eachKey(ctx, keys, false, func(key string) error {
 		target := to + strings.TrimPrefix(key, from)
+		if strings.HasSuffix(key, "/") {
+			return s.MakeDir(ctx, strings.TrimSuffix(target, "/")) // servers that keep real directories copy none
+		}
 		if err := s.b.Copy(ctx, target, key, nil); err != nil {
 			return blobErr(op, key, err)
 		}

@@ -146,7 +146,8 @@ func compress(codec string, level int, dst, src []byte) ([]byte, error) {
 		if _, err := w.Write(src); err != nil {
 			return nil, err
 		}
-		return b.Bytes(), w.Close()
+		err = w.Close()
+		return b.Bytes(), err
 	case CodecSnappy:
 		n := len(dst)
 		dst = append(dst, make([]byte, snappy.MaxEncodedLen(len(src)))...)

@@ -1,0 +1,138 @@
+package datafile
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
+)
+
+// chunk holds one column of the open row group as finished pages, header and
+// packed values, ready to be copied to the file:
+//
+//	[dictionary page] [data page] [data page] …
+//
+// Pages lie in blocks that start small and double, so that a writer of few
+// rows stays small, and that the next row group uses again.
+type chunk struct {
+	alloc  memory.Allocator
+	blocks []block // in order; those from used on are empty
+	used   int
+	pages  []pageInfo
+	size   int64 // bytes in blocks
+
+	values   int64 // levels, nulls included
+	rows     int64
+	unpacked int64 // bytes of headers and unpacked pages
+}
+
+type block struct {
+	buf []byte // all of the allocation
+	n   int
+}
+
+// pageInfo is what the indexes need to know of a page.
+type pageInfo struct {
+	bytes    int32 // header included
+	firstRow int64
+	enc      parquet.Encoding
+	stats    metadata.EncodedStatistics
+}
+
+const (
+	minBlock = 4 << 10
+	maxBlock = 1 << 20
+)
+
+// room returns n bytes of the current block, or of a next one.
+func (c *chunk) room(n int) []byte {
+	for c.used < len(c.blocks) {
+		b := &c.blocks[c.used]
+		if len(b.buf)-b.n >= n {
+			return b.buf[b.n : b.n+n]
+		}
+		if b.n == 0 { // an empty block that is too small
+			c.alloc.Free(b.buf)
+			c.blocks = append(c.blocks[:c.used], c.blocks[c.used+1:]...)
+			continue
+		}
+		c.used++
+	}
+	size := minBlock
+	if k := len(c.blocks); k > 0 {
+		size = min(maxBlock, 2*len(c.blocks[k-1].buf))
+	}
+	c.blocks = append(c.blocks, block{buf: c.alloc.Allocate(max(size, n))})
+	return c.blocks[c.used].buf[:n]
+}
+
+func (c *chunk) add(header, data []byte, info pageInfo, unpacked int) error {
+	n := len(header) + len(data)
+	if unpacked > math.MaxInt32 || n > math.MaxInt32 {
+		return fmt.Errorf("a page of %d bytes is beyond what parquet can hold", unpacked)
+	}
+	dst := c.room(n)
+	copy(dst[copy(dst, header):], data)
+	c.blocks[c.used].n += n
+	c.size += int64(n)
+	c.unpacked += int64(len(header) + unpacked)
+	info.bytes = int32(n)
+	c.pages = append(c.pages, info)
+	return nil
+}
+
+// restart empties the chunk and keeps its blocks.
+func (c *chunk) restart() {
+	for i := range c.blocks {
+		c.blocks[i].n = 0
+	}
+	clear(c.pages) // they hold bounds
+	c.pages = c.pages[:0]
+	c.used, c.size, c.values, c.rows, c.unpacked = 0, 0, 0, 0, 0
+}
+
+func (c *chunk) free() {
+	for _, b := range c.blocks {
+		c.alloc.Free(b.buf)
+	}
+	*c = chunk{alloc: c.alloc}
+}
+
+// Page headers in Thrift's compact form. Each field is one byte of type and
+// distance to the field before it, and then the value.
+const (
+	thriftFalse  = 2
+	thriftInt32  = 5
+	thriftStruct = 12
+)
+
+func thriftInt(dst []byte, skip byte, v int) []byte {
+	return binary.AppendVarint(append(dst, skip<<4|thriftInt32), int64(v))
+}
+
+func appendPageHeader(dst []byte, kind, unpacked, packed int) []byte {
+	dst = thriftInt(dst, 1, kind)
+	dst = thriftInt(dst, 1, unpacked)
+	return thriftInt(dst, 1, packed)
+}
+
+func appendDataHeader(dst []byte, unpacked, packed, values int, enc parquet.Encoding) []byte {
+	dst = appendPageHeader(dst, 0, unpacked, packed)
+	dst = append(dst, 2<<4|thriftStruct) // field 5
+	dst = thriftInt(dst, 1, values)
+	dst = thriftInt(dst, 1, int(enc))
+	dst = thriftInt(dst, 1, int(parquet.Encodings.RLE))
+	dst = thriftInt(dst, 1, int(parquet.Encodings.RLE))
+	return append(dst, 0, 0)
+}
+
+func appendDictHeader(dst []byte, unpacked, packed, entries int) []byte {
+	dst = appendPageHeader(dst, 2, unpacked, packed)
+	dst = append(dst, 4<<4|thriftStruct) // field 7
+	dst = thriftInt(dst, 1, entries)
+	dst = thriftInt(dst, 1, int(parquet.Encodings.PlainDict))
+	return append(dst, 1<<4|thriftFalse, 0, 0)
+}

@@ -1,13 +1,15 @@
 package schema
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Options are a table's options, parsed once: every option this library
 // honours, typed, with Paimon's defaults filled in. Build one with
 // ParseOptions; it is immutable afterwards and safe to share.
 type Options struct {
 	// Table shape.
-	Type           string // "table" unless the table is something else
 	Branch         string // "main" unless set
 	Bucket         int    // N fixed, -1 dynamic or unaware, -2 postpone
 	BucketKey      []string
@@ -18,13 +20,13 @@ type Options struct {
 	FileFormat                string         // lower case: "parquet", "orc", "avro", …
 	FileFormatPerLevel        map[int]string // nil when unset
 	FileCompression           string         // lower case: "zstd", "none", …
-	FileCompressionPerLevel   map[int]string
+	FileCompressionPerLevel   map[int]string // nil when unset
 	ZstdLevel                 int
 	DataFilePrefix            string
 	ChangelogFilePrefix       string
 	DataFilePathDirectory     string // "" when data lies in the table's own directory
 	ExternalPaths             []string
-	ExternalPathStrategy      string // "none", "specific-fs", "round-robin", "entropy-inject", "weighted"
+	ExternalPathStrategy      string // "none", "specific-fs", "round-robin", "entropy-inject", "weight-robin"
 	SuffixIncludesCompression bool
 	BlockSize                 int64 // bytes of a row group, 0 for the default
 	TargetFileSize            int64 // bytes, 0 when unset: see TargetFileSizeFor
@@ -32,7 +34,6 @@ type Options struct {
 	ParquetPageSize           int64           // bytes, 0 for the default
 	ParquetDictionary         *bool           // nil when the writer may choose
 	ParquetDictionaryColumns  map[string]bool // per column, over ParquetDictionary
-	IndexFileInDataFileDir    bool
 
 	// Statistics.
 	StatsMode         string // "none", "counts", "truncate(16)", "full"
@@ -42,13 +43,12 @@ type Options struct {
 	StatsKeepFirstN   int // -1 for all
 
 	// Manifests.
-	ManifestFormat             string
-	ManifestCompression        string
-	ManifestTargetSize         int64
-	ManifestFullCompactionSize int64
+	ManifestFormat             string // lower case
+	ManifestCompression        string // "zstd", "snappy", "deflate", "null", …
+	ManifestTargetSize         int64  // bytes
+	ManifestFullCompactionSize int64  // bytes
 	ManifestMergeMinCount      int
 	ManifestDeleteDropStats    bool
-	ManifestParallelism        int // 0 for the number of cores
 
 	// Partitions.
 	PartitionDefaultName      string
@@ -56,8 +56,8 @@ type Options struct {
 	DynamicPartitionOverwrite bool
 
 	// Merging.
-	MergeEngine        string
-	ChangelogProducer  string
+	MergeEngine        string // "deduplicate", "partial-update", "aggregation", "first-row"
+	ChangelogProducer  string // "none", "input", "full-compaction", "lookup"
 	SequenceFields     []string
 	SequenceDescending bool
 	IgnoreDelete       bool
@@ -68,7 +68,7 @@ type Options struct {
 	DataEvolution      bool
 
 	// Writing.
-	WriteBufferSize  int64
+	WriteBufferSize  int64 // bytes
 	OverwriteUpgrade bool
 	NumLevels        int
 
@@ -84,11 +84,63 @@ type Options struct {
 	DiscardDuplicateFiles      bool
 
 	// Reading.
-	ReadBatchSize      int
-	SplitTargetSize    int64
-	SplitOpenFileCost  int64
-	IgnoreCorruptFiles bool
-	IgnoreLostFiles    bool
+	ReadBatchSize     int   // rows
+	SplitTargetSize   int64 // bytes
+	SplitOpenFileCost int64 // bytes
 
-	raw map[string]string
+	set map[string]string // every option given, former names replaced by today's
+}
+
+// ParseOptions reads a table's options. Keys that are not known are kept aside
+// (see Warnings), former names of keys count where the key itself is missing,
+// and malformed values of honoured options are all reported together. What may
+// be done with the table is a second question: CheckRead and CheckWrite.
+func ParseOptions(raw map[string]string) (*Options, error) {
+	o, errs := parseOptions(raw)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return o, nil
+}
+
+// TargetFileSizeFor is the size in bytes at which a data file is closed and the
+// next begun: what the table says, else 128 MiB with a primary key and 256 MiB
+// without.
+func (o *Options) TargetFileSizeFor(primaryKey bool) int64 {
+	switch {
+	case o.TargetFileSize > 0:
+		return o.TargetFileSize
+	case primaryKey:
+		return 128 << 20
+	}
+	return 256 << 20
+}
+
+// FileFormatFor is the format of new data files of a level; files of append
+// tables have no level and take level -1.
+func (o *Options) FileFormatFor(level int) string {
+	if format, set := o.FileFormatPerLevel[level]; set {
+		return format
+	}
+	return o.FileFormat
+}
+
+// FileCompressionFor is the codec of new data files of a level, as FileFormatFor.
+func (o *Options) FileCompressionFor(level int) string {
+	if codec, set := o.FileCompressionPerLevel[level]; set {
+		return codec
+	}
+	return o.FileCompression
+}
+
+// StatsModeFor is the mode of a column's statistics in files of a level: the
+// column's own mode, else the level's, else the table's.
+func (o *Options) StatsModeFor(column string, level int) string {
+	if mode, set := o.FieldStatsMode[column]; set {
+		return mode
+	}
+	if mode, set := o.StatsModePerLevel[level]; set {
+		return mode
+	}
+	return o.StatsMode
 }

@@ -32,8 +32,17 @@ const (
 	Vector
 )
 
-// MaxLength is the length of an unbounded VARCHAR or VARBINARY, written STRING and BYTES.
-const MaxLength = math.MaxInt32
+// Limits of type parameters.
+const (
+	// MaxLength is the length of an unbounded VARCHAR or VARBINARY, written STRING and BYTES.
+	MaxLength = math.MaxInt32
+	// MaxDecimalPrecision is the largest precision of a DECIMAL.
+	MaxDecimalPrecision = 38
+	// MaxTimePrecision is the largest number of fraction digits of TIME and the timestamps.
+	MaxTimePrecision = 9
+	// MaxDepth bounds how deep types may nest, so that hostile input cannot exhaust the stack.
+	MaxDepth = 256
+)
 
 // Type is one data type. It is a value: copy it freely, and never change what
 // Elem, Key or Fields point to once a Type is shared.
@@ -48,6 +57,9 @@ type Type struct {
 	Fields    []Field // ROW
 }
 
+// NoID marks a field that has not been numbered yet, as in a type read from text.
+const NoID = -1
+
 // Field is a column of a table or a member of a ROW. ID is unique within a table and never reused.
 type Field struct {
 	ID          int
@@ -55,6 +67,20 @@ type Field struct {
 	Type        Type
 	Description string
 	Default     *string // text of a literal, applied on write to null columns; top level only
+}
+
+// DefaultText is the literal to cast when a null is written to the column, and
+// whether there is one. Single quotes around the whole text are dropped, as
+// Paimon does.
+func (f Field) DefaultText() (string, bool) {
+	if f.Default == nil {
+		return "", false
+	}
+	s := *f.Default
+	if len(s) >= 2 && s[0] == '\'' && s[len(s)-1] == '\'' {
+		s = s[1 : len(s)-1]
+	}
+	return s, true
 }
 
 // TimestampValue is a TIMESTAMP or TIMESTAMP_LTZ value in metadata and
@@ -65,11 +91,57 @@ type TimestampValue struct {
 	Nanos  int32
 }
 
-// Values of metadata (partitions, keys, statistics, literals) are held as any
-// in one canonical Go type each, nil for null:
-//
-//	BOOLEAN bool · TINYINT int8 · SMALLINT int16 · INT, DATE (days), TIME (millis) int32 · BIGINT int64
-//	FLOAT float32 · DOUBLE float64 · CHAR, VARCHAR string · BINARY, VARBINARY []byte
-//	DECIMAL decimal128.Num · TIMESTAMP, TIMESTAMP_LTZ TimestampValue
-//
-// Compare orders two of them the way Paimon orders keys.
+// Nested reports whether values of the kind hold other values.
+func (k Kind) Nested() bool {
+	switch k {
+	case Array, Map, Multiset, Row, Vector:
+		return true
+	}
+	return false
+}
+
+// Refused reports whether the kind is only known by name: columns of it can
+// neither be read nor written yet.
+func (k Kind) Refused() bool { return k == Variant || k == Blob || k == Vector }
+
+// Equal reports whether t and u are the same type: kind, parameters,
+// nullability, and for ROW the members' ids, names and types in order.
+// Descriptions do not count.
+func (t Type) Equal(u Type) bool { return equal(t, u, true, true) }
+
+// EqualIgnoringNullability is Equal but for nullability, at every level.
+func (t Type) EqualIgnoringNullability(u Type) bool { return equal(t, u, false, true) }
+
+// SameShape reports whether values of t are laid out as values of u: it is
+// EqualIgnoringNullability without field ids, for types that were never
+// numbered, such as inferred ones.
+func (t Type) SameShape(u Type) bool { return equal(t, u, false, false) }
+
+func equal(t, u Type, nullability, ids bool) bool {
+	if t.Kind != u.Kind || t.Length != u.Length || t.Precision != u.Precision || t.Scale != u.Scale {
+		return false
+	}
+	if nullability && t.Nullable != u.Nullable {
+		return false
+	}
+	if !equalChild(t.Key, u.Key, nullability, ids) || !equalChild(t.Elem, u.Elem, nullability, ids) {
+		return false
+	}
+	if len(t.Fields) != len(u.Fields) {
+		return false
+	}
+	for i, f := range t.Fields {
+		g := u.Fields[i]
+		if f.Name != g.Name || ids && f.ID != g.ID || !equal(f.Type, g.Type, nullability, ids) {
+			return false
+		}
+	}
+	return true
+}
+
+func equalChild(a, b *Type, nullability, ids bool) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return equal(*a, *b, nullability, ids)
+}

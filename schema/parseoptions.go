@@ -1,0 +1,289 @@
+package schema
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidelake/tidelake/internal/fault"
+)
+
+// option is a row of optionTable.
+type option struct {
+	key   string
+	kind  valueKind
+	def   string // "" when the default is derived or there is none
+	class OptionClass
+	why   string
+}
+
+var optionByKey = func() map[string]*option {
+	m := make(map[string]*option, len(optionTable))
+	for i := range optionTable {
+		m[optionTable[i].key] = &optionTable[i]
+	}
+	return m
+}()
+
+// withTodaysNames copies the options; a former name stands in for a key that is
+// not set itself.
+func withTodaysNames(raw map[string]string) map[string]string {
+	set := make(map[string]string, len(raw))
+	for key, value := range raw {
+		set[key] = value
+	}
+	for key, old := range fallbackKeys {
+		for _, name := range old {
+			value, given := raw[name]
+			if _, direct := set[key]; given && !direct {
+				set[key] = value
+			}
+			delete(set, name)
+		}
+	}
+	return set
+}
+
+// optionReader takes values by key, with the default of optionTable, and
+// collects what is malformed.
+type optionReader struct {
+	set  map[string]string
+	errs []error
+}
+
+func (r *optionReader) text(key string) string {
+	if value, set := r.set[key]; set {
+		return value
+	}
+	if spec := optionByKey[key]; spec != nil {
+		return spec.def
+	}
+	return ""
+}
+
+func take[T any](r *optionReader, key string, parse func(string) (T, error)) T {
+	text := r.text(key)
+	if text == "" && r.set[key] == "" {
+		if _, set := r.set[key]; !set {
+			var none T
+			return none
+		}
+	}
+	v, err := parse(text)
+	if err != nil {
+		r.bad(key, text)
+	}
+	return v
+}
+
+func (r *optionReader) bad(key, text string) {
+	if spec, _ := findOption(key); spec != nil {
+		if err := checkValue(key, spec.kind, text); err != nil {
+			r.errs = append(r.errs, err)
+			return
+		}
+	}
+	r.errs = append(r.errs, fault.Invalid("option "+key+" is "+quoteShort(text)+", which is malformed"))
+}
+
+func (r *optionReader) bool(key string) bool { return take(r, key, parseBool) }
+
+func (r *optionReader) optionalBool(key string) *bool {
+	if _, set := r.set[key]; !set {
+		return nil
+	}
+	v := r.bool(key)
+	return &v
+}
+
+func (r *optionReader) int(key string, low int) int {
+	n := int(take(r, key, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 32) }))
+	if text := r.text(key); text != "" && n < low && n != 0 || n == 0 && low > 0 && text == "0" {
+		r.errs = append(r.errs, fault.Invalid(fmt.Sprintf("option %s is %s, must be at least %d", key, text, low)))
+	}
+	return n
+}
+
+func (r *optionReader) size(key string, low int64) int64 {
+	n := take(r, key, parseSize)
+	if _, set := r.set[key]; set && n < low {
+		r.errs = append(r.errs, fault.Invalid(fmt.Sprintf("option %s is %s, must be at least %d bytes", key, quoteShort(r.text(key)), low)))
+	}
+	return n
+}
+
+func (r *optionReader) duration(key string) time.Duration { return take(r, key, parseDuration) }
+
+func (r *optionReader) enum(key string) string {
+	return take(r, key, func(s string) (string, error) { return parseEnum(key, s) })
+}
+
+func (r *optionReader) levels(key string) map[int]string { return take(r, key, parseLevels) }
+
+func (r *optionReader) statsMode(key, text string) string {
+	mode, err := parseStatsMode(text)
+	if err != nil {
+		r.errs = append(r.errs, fault.Invalid("option "+key+" is "+quoteShort(text)+": "+err.Error()))
+	}
+	return mode
+}
+
+// parseOptions fills in as much as it can and returns what was malformed.
+func parseOptions(raw map[string]string) (*Options, []error) {
+	r := &optionReader{set: withTodaysNames(raw)}
+	o := &Options{set: r.set}
+	o.parseShape(r)
+	o.parseFiles(r)
+	o.parseParquet(r)
+	o.parseStats(r)
+	o.parseManifests(r)
+	o.parseMerging(r)
+	o.parseCommit(r)
+	o.parseReading(r)
+	return o, r.errs
+}
+
+func (o *Options) parseShape(r *optionReader) {
+	o.Branch = strings.TrimSpace(r.text("branch"))
+	o.Bucket = r.int("bucket", math.MinInt32)
+	o.BucketKey = splitBucketKey(r.text("bucket-key"))
+	o.BucketFunction = r.enum("bucket-function.type")
+	o.WriteOnly = r.bool("write-only")
+	o.PartitionDefaultName = r.text("partition.default-name")
+	o.PartitionLegacyName = r.bool("partition.legacy-name")
+	o.DynamicPartitionOverwrite = r.bool("dynamic-partition-overwrite")
+}
+
+func (o *Options) parseFiles(r *optionReader) {
+	o.FileFormat = strings.ToLower(r.text("file.format"))
+	o.FileFormatPerLevel = r.levels("file.format.per.level")
+	o.FileCompression = codecName(r.text("file.compression"))
+	o.FileCompressionPerLevel = r.levels("file.compression.per.level")
+	for level, codec := range o.FileCompressionPerLevel {
+		o.FileCompressionPerLevel[level] = codecName(codec)
+	}
+	o.ZstdLevel = r.int("file.compression.zstd-level", 1)
+	o.DataFilePrefix = r.text("data-file.prefix")
+	o.ChangelogFilePrefix = r.text("changelog-file.prefix")
+	o.DataFilePathDirectory = r.text("data-file.path-directory")
+	o.ExternalPaths = splitComma(r.text("data-file.external-paths"))
+	o.ExternalPathStrategy = r.enum("data-file.external-paths.strategy")
+	o.SuffixIncludesCompression = r.bool("file.suffix.include.compression")
+	o.BlockSize = r.size("file.block-size", 1)
+	o.TargetFileSize = r.size("target-file-size", 1)
+	o.ThinMode = r.bool("data-file.thin-mode")
+	for _, key := range []string{"data-file.prefix", "changelog-file.prefix"} {
+		if strings.ContainsAny(r.text(key), "/\\") {
+			r.errs = append(r.errs, fault.Invalid("option "+key+" is "+quoteShort(r.text(key))+": a slash would move the files"))
+		}
+	}
+}
+
+// codecName: Parquet's own name for no compression is a synonym.
+func codecName(text string) string {
+	if text = strings.ToLower(text); text == "uncompressed" {
+		return "none"
+	}
+	return text
+}
+
+func (o *Options) parseParquet(r *optionReader) {
+	if _, set := r.set["parquet.compression.codec.zstd.level"]; set {
+		o.ZstdLevel = r.int("parquet.compression.codec.zstd.level", 1)
+	}
+	if o.BlockSize == 0 {
+		o.BlockSize = r.size("parquet.block.size", 1)
+	}
+	o.ParquetPageSize = r.size("parquet.page.size", 1)
+	o.ParquetDictionary = r.optionalBool("parquet.enable.dictionary")
+	for key := range r.set {
+		if column, ok := strings.CutPrefix(key, "parquet.enable.dictionary#"); ok {
+			if o.ParquetDictionaryColumns == nil {
+				o.ParquetDictionaryColumns = map[string]bool{}
+			}
+			o.ParquetDictionaryColumns[column] = r.bool(key)
+		}
+	}
+}
+
+func (o *Options) parseStats(r *optionReader) {
+	o.StatsMode = r.statsMode("metadata.stats-mode", r.text("metadata.stats-mode"))
+	o.StatsModePerLevel = r.levels("metadata.stats-mode.per.level")
+	for level, mode := range o.StatsModePerLevel {
+		o.StatsModePerLevel[level] = r.statsMode("metadata.stats-mode.per.level", mode)
+	}
+	o.StatsDense = r.bool("metadata.stats-dense-store")
+	o.StatsKeepFirstN = r.int("metadata.stats-keep-first-n-columns", -1)
+	for _, key := range sortedKeys(r.set) {
+		column, ok := strings.CutPrefix(key, "fields.")
+		if column, ok = strings.CutSuffix(column, ".stats-mode"); !ok || !strings.HasPrefix(key, "fields.") {
+			continue
+		}
+		if o.FieldStatsMode == nil {
+			o.FieldStatsMode = map[string]string{}
+		}
+		o.FieldStatsMode[column] = r.statsMode(key, r.set[key])
+	}
+}
+
+func (o *Options) parseManifests(r *optionReader) {
+	o.ManifestFormat = strings.ToLower(r.text("manifest.format"))
+	codec := r.text("manifest.compression")
+	if own, set := r.set["avro.codec"]; set {
+		codec = own // Java hands all avro.* options to the manifest writer, and this one wins there
+	}
+	o.ManifestCompression = strings.ToLower(codec)
+	if o.ManifestCompression == "zstandard" {
+		o.ManifestCompression = "zstd"
+	}
+	o.ManifestTargetSize = r.size("manifest.target-file-size", 1)
+	o.ManifestFullCompactionSize = r.size("manifest.full-compaction-threshold-size", 0)
+	o.ManifestMergeMinCount = r.int("manifest.merge-min-count", 0)
+	o.ManifestDeleteDropStats = r.bool("manifest.delete-file-drop-stats")
+}
+
+func (o *Options) parseMerging(r *optionReader) {
+	o.MergeEngine = r.enum("merge-engine")
+	o.ChangelogProducer = r.enum("changelog-producer")
+	o.SequenceFields = splitComma(r.text("sequence.field"))
+	o.SequenceDescending = r.enum("sequence.field.sort-order") == "descending"
+	o.IgnoreDelete = r.bool("ignore-delete")
+	o.IgnoreUpdateBefore = r.bool("ignore-update-before")
+	o.RowKindField = r.text("rowkind.field")
+	o.DeletionVectors = r.bool("deletion-vectors.enabled")
+	o.RowTracking = r.bool("row-tracking.enabled")
+	o.DataEvolution = r.bool("data-evolution.enabled")
+	o.WriteBufferSize = r.size("write-buffer-size", 1)
+	o.OverwriteUpgrade = r.bool("overwrite-upgrade")
+	o.NumLevels = r.int("num-levels", 2)
+	if o.NumLevels == 0 {
+		o.NumLevels = r.int("num-sorted-run.compaction-trigger", 1)
+		if o.NumLevels < math.MaxInt32 {
+			o.NumLevels++
+		}
+	}
+}
+
+func (o *Options) parseCommit(r *optionReader) {
+	o.CommitTimeout = r.duration("commit.timeout")
+	o.CommitMaxRetries = r.int("commit.max-retries", 0)
+	o.CommitMinRetryWait = r.duration("commit.min-retry-wait")
+	o.CommitMaxRetryWait = r.duration("commit.max-retry-wait")
+	o.CommitUserPrefix = r.text("commit.user-prefix")
+	o.CommitForceSnapshot = r.bool("commit.force-create-snapshot")
+	o.IgnoreEmptyCommit = r.optionalBool("snapshot.ignore-empty-commit")
+	o.DiscardDuplicateFiles = r.bool("commit.discard-duplicate-files")
+	const strict = "commit.strict-mode.last-safe-snapshot"
+	if _, set := r.set[strict]; set {
+		n := take(r, strict, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
+		o.StrictModeLastSafeSnapshot = &n
+	}
+}
+
+func (o *Options) parseReading(r *optionReader) {
+	o.ReadBatchSize = r.int("read.batch-size", 1)
+	o.SplitTargetSize = r.size("source.split.target-size", 1)
+	o.SplitOpenFileCost = r.size("source.split.open-file-cost", 0)
+}

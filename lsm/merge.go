@@ -1,10 +1,21 @@
 package lsm
 
 import (
+	"errors"
+	"io"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/tidelake/tidelake/internal/vector"
 	"github.com/tidelake/tidelake/mergeengine"
+)
+
+const (
+	defaultMergeRows = 16384
+	// minWindow is how many rows of a run are kept in memory where the run
+	// has them: a run of tiny batches would otherwise make tiny rounds.
+	minWindow = 256
 )
 
 // MergeSpec describes the runs and the result of a [Merge].
@@ -37,17 +48,183 @@ type MergeSpec struct {
 	Alloc memory.Allocator
 }
 
-// Merge merges runs.
-type Merge struct{}
+// Merge reads several runs as one stream of merged rows in key order, one row
+// a key. In memory are, for each run, the batch that it is in, and the rows
+// on their way to the next batches that are emitted: a small multiple of
+// BatchRows. A Merge is used by one goroutine at a time.
+//
+// Rows of one key are ordered by the sequence fields, then by sequence
+// number, then by the rank of their file ([Run]); the engine sees the oldest
+// first.
+type Merge struct {
+	spec    MergeSpec
+	runs    []*runState
+	slots   slotTable
+	emitter emitter
 
-// NewMerge takes over runs.
-func NewMerge(runs []Run, spec MergeSpec) (*Merge, error) { panic("todo") }
+	merger   pairMerger
+	segs     []segment
+	starts   []int32
+	chosen   []int32
+	random   uint64
+	finished bool
+
+	// pending are merged rows that wait to be gathered, in slices of at most
+	// slice rows.
+	pending []vector.Ref
+	emitted int
+	slice   int
+	err     error
+}
+
+// NewMerge returns the merge of runs, which it takes over unless there is an
+// error: ErrInvalid for a specification that names columns wrongly or orders
+// by columns that have no order. The order of runs does not matter.
+func NewMerge(runs []Run, spec MergeSpec) (*Merge, error) {
+	if spec.Engine == nil {
+		spec.Engine = mergeengine.Deduplicate{}
+	}
+	if spec.BatchRows <= 0 {
+		spec.BatchRows = defaultMergeRows
+	}
+	if spec.Alloc == nil {
+		spec.Alloc = memory.DefaultAllocator
+	}
+	m := &Merge{spec: spec, random: 0x9e3779b97f4a7c15}
+	if err := m.newEmitter(); err != nil {
+		return nil, err
+	}
+	if err := m.slots.init(&m.spec, m.emitter.names, m.emitter.gathers); err != nil {
+		return nil, err
+	}
+	m.merger.words = m.slots.wordsOf
+	if !m.slots.layout.Exact() {
+		m.merger.tail = m.slots.compareTails
+	}
+	for _, r := range runs {
+		m.runs = append(m.runs, &runState{run: r})
+	}
+	return m, nil
+}
+
+func (m *Merge) newEmitter() error {
+	e := emitter{mem: m.spec.Alloc, parallel: m.spec.Parallel}
+	if m.spec.WithKeys {
+		index, _, err := columns(m.spec.Schema, m.spec.Key, "key")
+		if err != nil {
+			return err
+		}
+		for _, c := range index {
+			f := m.spec.Schema.Field(c)
+			if err := e.gathered(keyField(f), f.Name); err != nil {
+				return err
+			}
+		}
+	}
+	if m.spec.WithSequence {
+		if err := e.gathered(sequenceField, sequenceField.Name); err != nil {
+			return err
+		}
+	}
+	if m.spec.WithKind {
+		if err := e.gathered(kindField, kindField.Name); err != nil {
+			return err
+		}
+	}
+	index, _, err := columns(m.spec.Schema, m.spec.Output, "output")
+	if err != nil {
+		return err
+	}
+	for _, c := range index {
+		f := m.spec.Schema.Field(c)
+		if err := e.gathered(f, f.Name); err != nil {
+			return err
+		}
+	}
+	e.finish()
+	m.emitter = e
+	return nil
+}
 
 // Schema is the schema of emitted batches.
-func (m *Merge) Schema() *arrow.Schema { panic("todo") }
+func (m *Merge) Schema() *arrow.Schema { return m.emitter.schema }
 
-// Next returns the next batch, which the caller releases, or io.EOF.
-func (m *Merge) Next() (arrow.RecordBatch, error) { panic("todo") }
+// Next returns the next batch, which the caller releases, or io.EOF. A run
+// whose keys do not rise, or whose columns are not what they should be, is
+// ErrCorrupt with the run's name; errors of runs are passed on. After an
+// error the merge stays in error.
+func (m *Merge) Next() (arrow.RecordBatch, error) {
+	rec, err := m.next()
+	if err != nil {
+		m.err = err
+	}
+	return rec, err
+}
 
-// Close closes all runs.
-func (m *Merge) Close() error { panic("todo") }
+func (m *Merge) next() (arrow.RecordBatch, error) {
+	if m.err != nil {
+		return nil, m.err
+	}
+	if m.emitted == len(m.pending) {
+		if err := m.fill(); err != nil {
+			return nil, err
+		}
+	}
+	n := min(m.slice, len(m.pending)-m.emitted)
+	for {
+		rec, err := m.emitter.batch(vector.Select(m.pending[m.emitted : m.emitted+n]))
+		if errors.Is(err, vector.ErrTooLarge) && n > 1 {
+			n /= 2
+			continue
+		}
+		if err == nil {
+			m.emitted += n
+		}
+		return rec, err
+	}
+}
+
+// fill merges rounds until a batch is worth gathering: half of a full one,
+// or so many rows read for it that it is time to let go of their batches.
+// What is left from one fill to the next are only batches that runs are in.
+func (m *Merge) fill() error {
+	m.pending, m.emitted = m.pending[:0], 0
+	m.slots.freeRetired()
+	for len(m.pending)*2 < m.spec.BatchRows {
+		if len(m.pending) > 0 && m.slots.retiredRows > 4*m.spec.BatchRows {
+			break
+		}
+		more, err := m.round()
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		if len(m.pending) == 0 {
+			m.slots.freeRetired()
+		}
+	}
+	if len(m.pending) == 0 {
+		return io.EOF
+	}
+	slices := (len(m.pending) + m.spec.BatchRows - 1) / m.spec.BatchRows
+	m.slice = (len(m.pending) + slices - 1) / slices
+	return nil
+}
+
+// Close releases all batches and closes all runs, those too that have come to
+// their end. It may be called more than once.
+func (m *Merge) Close() error {
+	var all error
+	for _, r := range m.runs {
+		all = errors.Join(all, r.close())
+	}
+	m.runs = nil
+	m.slots.freeAll()
+	m.pending, m.emitted = nil, 0
+	if m.err == nil {
+		m.err = errClosed("merge")
+	}
+	return all
+}

@@ -61,6 +61,11 @@ func (p *prefetched) read() {
 	defer p.done.Done()
 	defer close(p.out)
 	for {
+		select {
+		case <-p.stop:
+			return
+		default:
+		}
 		rec, err := p.run.Next()
 		a := ahead{rec: rec, err: err}
 		if err == nil {

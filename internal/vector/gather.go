@@ -64,6 +64,13 @@ func (g *Gatherer) Clear(source int) {
 	}
 }
 
+// Reset forgets all sources.
+func (g *Gatherer) Reset() {
+	for i := range g.src {
+		g.Clear(i)
+	}
+}
+
 // Take returns the selected cells as a new array, or [ErrTooLarge]. One
 // stretch of a single source is not copied but sliced.
 func (g *Gatherer) Take(sel Selection) (arrow.Array, error) {

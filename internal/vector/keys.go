@@ -327,7 +327,7 @@ func packBools(dst []uint64, c arrow.Array, rows []int32) {
 
 func packDecimals(dst []uint64, c arrow.Array, rows []int32) error {
 	vals := arrow.GetValues[decimal128.Num](c.Data(), 1)
-	nulls := nullCount(c) > 0
+	nulls := NullCount(c) > 0
 	for i := range dst {
 		row := at(rows, i)
 		v := vals[row]
@@ -340,12 +340,12 @@ func packDecimals(dst []uint64, c arrow.Array, rows []int32) error {
 }
 
 func orderFloat32(f float32) uint64 {
-	b := math.Float32bits(f + 0) // -0 + 0 is 0
+	b := math.Float32bits(f)
 	switch {
 	case f != f:
 		b = 0x7fc00000
 	case f == 0:
-		b = 0
+		b = 0 // also for -0
 	}
 	if b>>31 == 1 {
 		return uint64(^b)
@@ -366,6 +366,9 @@ func orderFloat64(f float64) uint64 {
 	}
 	return b | 1<<63
 }
+
+// Forget lets go of borrowed memory and keeps its own for the next Build.
+func (k *Keys) Forget() { *k = Keys{words: k.words[:0], temp: k.temp[:0]} }
 
 // Len is the number of keys.
 func (k *Keys) Len() int { return k.n }

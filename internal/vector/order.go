@@ -57,7 +57,7 @@ func (o *Order) Clear(source int) {
 	for i := range o.cols {
 		c := &o.cols[i]
 		if source < len(c.keys) {
-			c.keys[source] = Keys{words: c.keys[source].words, temp: c.keys[source].temp}
+			c.keys[source].Forget()
 			c.rows[source] = nil
 			c.valid.clear(source)
 		}

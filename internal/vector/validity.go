@@ -111,7 +111,7 @@ func (v *validity) set(slot int, a arrow.Array) {
 	}
 	v.bits.rows = max(v.bits.rows, a.Len())
 	v.bits.src[slot] = bitSource{}
-	if nullCount(a) > 0 {
+	if NullCount(a) > 0 {
 		v.bits.src[slot] = bitSource{a.NullBitmapBytes(), a.Data().Offset()}
 		v.nulls[slot] = true
 		v.count++
@@ -154,9 +154,9 @@ func (v *validity) take(sel Selection, mem memory.Allocator) (*memory.Buffer, in
 	return buf, nulls
 }
 
-// nullCount does not store what it counts in the array, which other
-// goroutines may be reading too.
-func nullCount(a arrow.Array) int {
+// NullCount counts the nulls of a. Unlike NullN of an array it does not
+// store what it counts in the array, which other goroutines may be reading too.
+func NullCount(a arrow.Array) int {
 	if n := a.Data().NullN(); n >= 0 {
 		return n
 	}

@@ -1,0 +1,252 @@
+package lsm
+
+import (
+	"io"
+
+	"github.com/tidelake/tidelake/internal/vector"
+	"github.com/tidelake/tidelake/mergeengine"
+)
+
+// runState is a run and the batches of it that are in memory and not used up.
+type runState struct {
+	run    Run
+	queue  []int // slots, in order
+	pos    int   // first row left in queue[0]
+	rows   int   // rows left in queue
+	done   bool  // nothing comes after queue
+	closed bool
+	last   lastKey
+	cols   columnIndex
+}
+
+func (r *runState) close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	return r.run.Close()
+}
+
+// round merges all rows up to a bound into pending:
+//
+//	run 1   ▒▒▒▒▒▒▒▒▒│           bound: the smallest of the last keys in
+//	run 2   ▒▒▒│▒▒▒▒▒▒▒▒▒        memory. Whatever comes later is larger, so
+//	run 3     ▒│▒▒▒▒▒▒▒▒▒▒▒▒     no key has versions on both sides.
+//
+// A bound that takes in much more than a batch is replaced by a smaller one.
+// At least one row is merged; more is false when there was none.
+func (m *Merge) round() (more bool, err error) {
+	if err := m.refill(); err != nil {
+		return false, err
+	}
+	m.segs = m.segs[:0]
+	bound, bounded := m.bound()
+	for _, r := range m.runs {
+		pos := r.pos
+		for _, slot := range r.queue {
+			end := m.slots.at(slot).n
+			if bounded {
+				end = m.slots.upTo(slot, pos, end, bound)
+			}
+			if end == pos {
+				break
+			}
+			m.segs = append(m.segs, segment{slot, pos, end})
+			if end < m.slots.at(slot).n {
+				break
+			}
+			pos = 0
+		}
+	}
+	if len(m.segs) == 0 {
+		return false, nil
+	}
+	m.narrow()
+	m.mergeSegments()
+	m.advance()
+	return true, nil
+}
+
+// refill gives every run that has more a window of rows.
+func (m *Merge) refill() error {
+	kept := m.runs[:0]
+	var failed error
+	for i, r := range m.runs {
+		for !r.done && r.rows < minWindow && failed == nil {
+			failed = m.load(r)
+		}
+		if failed != nil {
+			kept = append(kept, m.runs[i:]...)
+			break
+		}
+		if r.done && r.rows == 0 {
+			if err := r.close(); err != nil {
+				failed = err
+			}
+			continue
+		}
+		kept = append(kept, r)
+	}
+	m.runs = kept
+	if failed == nil {
+		m.slots.refreshWords()
+	}
+	return failed
+}
+
+func (m *Merge) load(r *runState) error {
+	rec, err := r.run.Next()
+	if err == io.EOF {
+		r.done = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if rec.NumRows() == 0 {
+		rec.Release()
+		return nil
+	}
+	slot, err := m.slots.add(r, rec)
+	if err != nil {
+		return err
+	}
+	r.queue = append(r.queue, slot)
+	r.rows += m.slots.at(slot).n
+	return nil
+}
+
+// bound is the smallest last key of the runs that have more rows to come.
+func (m *Merge) bound() (bound item, ok bool) {
+	for _, r := range m.runs {
+		if r.done {
+			continue
+		}
+		slot := r.queue[len(r.queue)-1]
+		last := m.slots.item(slot, m.slots.at(slot).n-1)
+		if !ok || m.slots.compare(last, bound) < 0 {
+			bound, ok = last, true
+		}
+	}
+	return bound, ok
+}
+
+// narrow moves the ends of segments to a smaller bound until they hold about
+// a batch of rows. The bound is the key of some row picked at random: like
+// quickselect, this takes a few steps whatever the runs look like.
+func (m *Merge) narrow() {
+	want := m.spec.BatchRows
+	for range 24 {
+		total := total(m.segs)
+		if total <= 2*want {
+			break
+		}
+		bound := m.pick(int(m.rand() % uint64(total)))
+		rows := 0
+		for _, s := range m.segs {
+			rows += m.slots.upTo(s.slot, s.pos, s.end, bound) - s.pos
+		}
+		if rows < want/4 {
+			continue // too few to be worth a round; pick again
+		}
+		for i := range m.segs {
+			s := &m.segs[i]
+			s.end = m.slots.upTo(s.slot, s.pos, s.end, bound)
+		}
+	}
+	kept := m.segs[:0]
+	for _, s := range m.segs {
+		if s.len() > 0 {
+			kept = append(kept, s)
+		}
+	}
+	m.segs = kept
+}
+
+func total(segs []segment) int {
+	n := 0
+	for _, s := range segs {
+		n += s.len()
+	}
+	return n
+}
+
+// pick is the n-th row of all segments.
+func (m *Merge) pick(n int) item {
+	for _, s := range m.segs {
+		if n < s.len() {
+			return m.slots.item(s.slot, s.pos+n)
+		}
+		n -= s.len()
+	}
+	panic("lsm: row beyond the segments of a round")
+}
+
+func (m *Merge) rand() uint64 {
+	m.random ^= m.random << 13
+	m.random ^= m.random >> 7
+	m.random ^= m.random << 17
+	return m.random
+}
+
+// mergeSegments appends the rows that the segments become to pending.
+func (m *Merge) mergeSegments() {
+	if len(m.segs) == 1 {
+		m.keepSegment(m.segs[0])
+		return
+	}
+	items := m.merger.run(m.segs)
+	m.starts = groupStarts(m.starts[:0], items, m.slots.sameKeys())
+	if len(m.starts) <= len(items) {
+		for g, start := range m.starts[:len(m.starts)-1] {
+			if end := m.starts[g+1]; end-start > 1 {
+				sortGroup(items[start:end], m.slots.compareVersions)
+			}
+		}
+	}
+	groups := mergeengine.Groups{Starts: m.starts, Kind: func(pos int32) int8 { return m.slots.kind(items[pos].ref) }}
+	m.chosen = m.spec.Engine.Choose(m.chosen[:0], &groups)
+	check := m.spec.DropDeletes && m.slots.retracting > 0
+	for _, pos := range m.chosen {
+		if pos == mergeengine.None {
+			continue
+		}
+		ref := items[pos].ref
+		if check && mergeengine.Retracts(m.slots.kind(ref)) {
+			continue
+		}
+		m.pending = append(m.pending, ref)
+	}
+}
+
+// keepSegment is the short way for rows of one run: no key has two versions.
+func (m *Merge) keepSegment(s segment) {
+	check := m.spec.DropDeletes && m.slots.at(s.slot).retracts
+	ref := vector.MakeRef(s.slot, s.pos)
+	for range s.len() {
+		if !check || !mergeengine.Retracts(m.slots.kind(ref)) {
+			m.pending = append(m.pending, ref)
+		}
+		ref++
+	}
+}
+
+// advance moves the runs past the merged segments and retires batches that
+// are used up: pending may still refer to them.
+func (m *Merge) advance() {
+	i := 0
+	for _, r := range m.runs {
+		for i < len(m.segs) && len(r.queue) > 0 && m.segs[i].slot == r.queue[0] {
+			s := m.segs[i]
+			i++
+			r.rows -= s.len()
+			r.pos = s.end
+			if s.end < m.slots.at(s.slot).n {
+				break
+			}
+			m.slots.retire(s.slot)
+			r.queue = append(r.queue[:0], r.queue[1:]...)
+			r.pos = 0
+		}
+	}
+}

@@ -257,8 +257,13 @@ func readRange(ctx context.Context, obj store.Object, name string, p []byte, off
 			return corrupt(name, "file ends at byte %d, %d bytes at %d are missing", off+int64(read), len(p)-read, off+int64(read))
 		}
 		if err != nil {
-			return err
+			return storeError{err}
 		}
 	}
 	return nil
 }
+
+// storeError marks errors that came from the store, not from the bytes.
+type storeError struct{ error }
+
+func (e storeError) Unwrap() error { return e.error }

@@ -185,7 +185,7 @@ func rescale(ts []int64, from, to int64) error {
 	case from > to:
 		f := from / to
 		for i, v := range ts {
-			ts[i] = floorDiv(v, f)
+			ts[i] = divDown(v, f)
 		}
 	}
 	return nil
@@ -204,7 +204,7 @@ func outOfRange(unit int64) error {
 	return errors.New("a timestamp is out of range")
 }
 
-func floorDiv(v, f int64) int64 {
+func divDown(v, f int64) int64 {
 	q := v / f
 	if v%f < 0 {
 		q--
@@ -223,8 +223,8 @@ func int96(dst []int64, src []byte, unit int64) error {
 	for i := range dst {
 		b := src[12*i : 12*i+12]
 		n := int64(binary.LittleEndian.Uint64(b))
-		sec := (int64(int32(binary.LittleEndian.Uint32(b[8:])))-julianEpoch)*86400 + floorDiv(n, nano)
-		n -= floorDiv(n, nano) * nano
+		sec := (int64(int32(binary.LittleEndian.Uint32(b[8:])))-julianEpoch)*86400 + divDown(n, nano)
+		n -= divDown(n, nano) * nano
 		if sec > limit || sec < -limit {
 			v, ok := int96Edge(sec, n/per, unit)
 			if !ok {

@@ -112,6 +112,7 @@ const (
 	annMillis
 	annMicros
 	annNanos
+	annUnsigned
 )
 
 // fileMeta is the metadata of a file.
@@ -256,6 +257,8 @@ func (e *schemaElement) converted(v int32) {
 		e.annotation = annMillis
 	case 8, 10:
 		e.annotation = annMicros
+	case 11, 12, 13, 14:
+		e.annotation = annUnsigned
 	}
 }
 
@@ -282,6 +285,13 @@ func (t *thrift) logical(typ byte, e *schemaElement) {
 					return false
 				})
 				return true
+			})
+		case 10:
+			t.fields(typ, func(id int16, typ byte) bool {
+				if id == 2 && !t.bool(typ) {
+					e.annotation = annUnsigned
+				}
+				return id == 2
 			})
 		default:
 			return false

@@ -1,0 +1,353 @@
+// Bench times whole jobs on tables of generated rows and prints one JSON line
+// a run, with the flags and members of the Java program beside the interop
+// suite, so that both can be run side by side and their digests compared:
+//
+//	go run ./bench ingest --warehouse DIR --table db.t --rows 5000000 --keys 1000000 --cols 10 --commits 10 --seed 1
+//	go run ./bench scan   --warehouse DIR --table db.t --threads 2 --digest
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/tidelake/tidelake/catalog"
+	"github.com/tidelake/tidelake/internal/benchrows"
+	"github.com/tidelake/tidelake/schema"
+	"github.com/tidelake/tidelake/table"
+)
+
+func main() {
+	if err := run(context.Background(), os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errors.New("usage: bench ingest|scan --warehouse DIR --table db.t [flags]")
+	}
+	switch args[0] {
+	case "ingest":
+		return ingest(ctx, args[1:])
+	case "scan":
+		return scan(ctx, args[1:])
+	}
+	return fmt.Errorf("unknown benchmark %q: ingest or scan", args[0])
+}
+
+// batchRows is how many rows the generator hands to the writer at once.
+const batchRows = 8192
+
+type ingestFlags struct {
+	warehouse, table, bucket, options string
+	rows, keys, seed                  uint64
+	cols, commits, repeat             int
+	ratio                             float64
+	appendOnly                        bool
+}
+
+func ingest(ctx context.Context, args []string) error {
+	var f ingestFlags
+	fs := flag.NewFlagSet("ingest", flag.ContinueOnError)
+	fs.StringVar(&f.warehouse, "warehouse", "", "directory or URL")
+	fs.StringVar(&f.table, "table", "bench.t", "table, made anew")
+	fs.Uint64Var(&f.rows, "rows", 1_000_000, "rows to write")
+	fs.Uint64Var(&f.keys, "keys", 1_000_000, "distinct keys")
+	fs.Uint64Var(&f.seed, "seed", 1, "seed of the rows")
+	fs.IntVar(&f.cols, "cols", 10, "columns")
+	fs.IntVar(&f.commits, "commits", 10, "commits")
+	fs.IntVar(&f.repeat, "repeat", 1, "runs")
+	fs.StringVar(&f.bucket, "bucket", "1", "table option bucket")
+	fs.StringVar(&f.options, "options", "", "table options k=v,k=v")
+	fs.Float64Var(&f.ratio, "upsert-ratio", -1, "share of rows that update an earlier key")
+	fs.BoolVar(&f.appendOnly, "append", false, "no primary key")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	for range f.repeat {
+		if err := ingestOnce(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *ingestFlags) definition() (schema.Definition, error) {
+	def := schema.Definition{Columns: benchrows.Columns(f.cols), Options: map[string]string{"bucket": f.bucket, "write-only": "true"}}
+	if !f.appendOnly {
+		def.PrimaryKey = []string{"id"}
+	}
+	for _, kv := range strings.FieldsFunc(f.options, func(r rune) bool { return r == ',' }) {
+		k, v, ok := strings.Cut(kv, "=")
+		if !ok {
+			return def, fmt.Errorf("option %q is not k=v", kv)
+		}
+		def.Options[k] = v
+	}
+	return def, nil
+}
+
+func ingestOnce(ctx context.Context, f ingestFlags) error {
+	c, err := catalog.Open(ctx, f.warehouse, table.Settings{}, table.Components{})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	t, err := fresh(ctx, c, f)
+	if err != nil {
+		return err
+	}
+	g := benchrows.New(f.seed, f.keys, f.cols)
+	g.UpsertRatio = f.ratio
+	sc, err := schema.ArrowSchema(t.Schema().Fields)
+	if err != nil {
+		return err
+	}
+	start, cpu := time.Now(), cpuTime()
+	latencies, err := load(ctx, t, g, sc, f)
+	if err != nil {
+		return err
+	}
+	seconds, cpuSeconds := time.Since(start).Seconds(), (cpuTime() - cpu).Seconds()
+	rss := peakRSS()
+	m := base("bench-ingest")
+	m = append(m, kv{"rows", f.rows}, kv{"keys", f.keys}, kv{"cols", f.cols}, kv{"bucket", f.bucket}, kv{"format", "parquet"},
+		kv{"commits", f.commits}, kv{"seconds", r3(seconds)}, kv{"rows_per_s", math.Round(float64(f.rows) / seconds)},
+		kv{"cpu_seconds", r3(cpuSeconds)}, kv{"generator_seconds", r3(generatorSeconds(f, sc))},
+		kv{"commit_ms_p50", r3(percentile(latencies, 0.5))}, kv{"commit_ms_p99", r3(percentile(latencies, 0.99))}, kv{"commit_ms_max", r3(percentile(latencies, 1))})
+	m, err = m.size(ctx, t)
+	if err != nil {
+		return err
+	}
+	return say(append(m, kv{"peak_rss_mib", rss}))
+}
+
+func fresh(ctx context.Context, c *catalog.Catalog, f ingestFlags) (*table.Table, error) {
+	id, err := catalog.ParseIdentifier(f.table)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.CreateDatabase(ctx, id.Database); err != nil && !errors.Is(err, table.ErrExists) {
+		return nil, err
+	}
+	if err := c.DropTable(ctx, id); err != nil && !errors.Is(err, table.ErrNotFound) {
+		return nil, err
+	}
+	def, err := f.definition()
+	if err != nil {
+		return nil, err
+	}
+	return c.CreateTable(ctx, id, def)
+}
+
+func load(ctx context.Context, t *table.Table, g *benchrows.Generator, sc *arrow.Schema, f ingestFlags) ([]float64, error) {
+	w, err := t.NewWriter(ctx, table.WriterOptions{})
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	var latencies []float64
+	done := uint64(0)
+	for c := range uint64(f.commits) {
+		end := f.rows * (c + 1) / uint64(f.commits)
+		for done < end {
+			n := min(batchRows, end-done)
+			rec := g.Batch(sc, done, int(n), memory.DefaultAllocator)
+			err := w.Write(ctx, rec)
+			rec.Release()
+			if err != nil {
+				return nil, err
+			}
+			done += n
+		}
+		start := time.Now()
+		if err := w.CommitNext(ctx); err != nil {
+			return nil, err
+		}
+		latencies = append(latencies, float64(time.Since(start).Microseconds())/1000)
+	}
+	return latencies, w.Close()
+}
+
+// generatorSeconds is what making the rows alone takes.
+func generatorSeconds(f ingestFlags, sc *arrow.Schema) float64 {
+	g := benchrows.New(f.seed, f.keys, f.cols)
+	g.UpsertRatio = f.ratio
+	probe := min(f.rows, 1_000_000)
+	start := time.Now()
+	for done := uint64(0); done < probe; done += batchRows {
+		g.Batch(sc, done, int(min(batchRows, probe-done)), memory.DefaultAllocator).Release()
+	}
+	return time.Since(start).Seconds() * float64(f.rows) / float64(probe)
+}
+
+func scan(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("scan", flag.ContinueOnError)
+	warehouse := fs.String("warehouse", "", "directory or URL")
+	name := fs.String("table", "bench.t", "table to read")
+	threads := fs.Int("threads", runtime.GOMAXPROCS(0), "goroutines")
+	repeat := fs.Int("repeat", 3, "runs")
+	where := fs.String("filter", "", "filter")
+	projection := fs.String("projection", "", "columns of the second scan, default the first two")
+	digest := fs.Bool("digest", false, "print a digest of the content too")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	c, err := catalog.Open(ctx, *warehouse, table.Settings{Parallel: *threads}, table.Components{})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	id, err := catalog.ParseIdentifier(*name)
+	if err != nil {
+		return err
+	}
+	t, err := c.Table(ctx, id)
+	if err != nil {
+		return err
+	}
+	two := strings.Split(*projection, ",")
+	if *projection == "" {
+		two = []string{t.Schema().Fields[0].Name, t.Schema().Fields[min(1, len(t.Schema().Fields)-1)].Name}
+	}
+	for _, columns := range [][]string{nil, two} {
+		for i := range *repeat {
+			if err := scanOnce(ctx, t, table.ScanOptions{Columns: columns, Where: *where}, i, *threads); err != nil {
+				return err
+			}
+		}
+	}
+	if !*digest {
+		return nil
+	}
+	return sayDigest(ctx, t, *where)
+}
+
+func scanOnce(ctx context.Context, t *table.Table, o table.ScanOptions, repeat, threads int) error {
+	start, cpu := time.Now(), cpuTime()
+	s, err := t.Scan(ctx, o)
+	if err != nil {
+		return err
+	}
+	var rows int64
+	for rec, err := range s.Batches(ctx) {
+		if err != nil {
+			return err
+		}
+		rows += rec.NumRows()
+	}
+	seconds := time.Since(start).Seconds()
+	projection := "*"
+	if o.Columns != nil {
+		projection = strings.Join(o.Columns, ",")
+	}
+	m := append(base("bench-scan"), kv{"projection", projection}, kv{"repeat", repeat}, kv{"threads", threads}, kv{"rows_out", rows})
+	used := (cpuTime() - cpu).Seconds()
+	if m, err = m.size(ctx, t); err != nil {
+		return err
+	}
+	return say(append(m, kv{"seconds", r3(seconds)}, kv{"rows_out_per_s", math.Round(float64(rows) / seconds)},
+		kv{"cpu_seconds", r3(used)}, kv{"peak_rss_mib", peakRSS()}))
+}
+
+func sayDigest(ctx context.Context, t *table.Table, where string) error {
+	s, err := t.Scan(ctx, table.ScanOptions{Where: where})
+	if err != nil {
+		return err
+	}
+	var rows int64
+	var sum uint64
+	for rec, err := range s.Batches(ctx) {
+		if err != nil {
+			return err
+		}
+		rows += rec.NumRows()
+		sum += benchrows.Digest(rec)
+	}
+	return say(append(base("digest"), kv{"rows", rows}, kv{"digest", strconv.FormatUint(sum, 16)}))
+}
+
+// line is a JSON object that keeps the order of its members.
+type line []kv
+
+type kv struct {
+	key   string
+	value any
+}
+
+func base(op string) line {
+	return line{{"op", op}, {"go", runtime.Version()}, {"cpus", runtime.GOMAXPROCS(0)}}
+}
+
+// size adds what the newest snapshot stores.
+func (l line) size(ctx context.Context, t *table.Table) (line, error) {
+	var files, rows, bytes int64
+	for f, err := range t.Files(ctx, 0) {
+		if err != nil {
+			return l, err
+		}
+		files, rows, bytes = files+1, rows+f.Rows, bytes+f.Size
+	}
+	return append(l, kv{"files", files}, kv{"file_rows", rows}, kv{"bytes", bytes}), nil
+}
+
+func say(l line) error {
+	var b strings.Builder
+	for i, m := range l {
+		v, err := json.Marshal(m.value)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "%c%q:%s", "{,"[min(i, 1)], m.key, v)
+	}
+	_, err := fmt.Println(b.String() + "}")
+	return err
+}
+
+func r3(v float64) float64 { return math.Round(v*1000) / 1000 }
+
+func percentile(values []float64, p float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(values))
+	return s[max(0, int(math.Ceil(p*float64(len(s))))-1)]
+}
+
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// peakRSS is the highest resident set of this process in MiB, -1 where unknown.
+func peakRSS() int64 {
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return -1
+	}
+	for _, l := range strings.Split(string(data), "\n") {
+		if rest, ok := strings.CutPrefix(l, "VmHWM:"); ok {
+			kib, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+			return kib >> 10
+		}
+	}
+	return -1
+}

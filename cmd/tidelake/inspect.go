@@ -1,0 +1,158 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidelake/tidelake/table"
+)
+
+// inspectCommands show a table's metadata, one kind a command.
+func inspectCommands(a *app) []*cobra.Command {
+	var at int64
+	one := func(use, short string, show func(cmd *cobra.Command, t *table.Table, l *listing) error) *cobra.Command {
+		return &cobra.Command{Use: use + " DB.T", Short: short, Args: cobra.ExactArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return a.withTable(cmd.Context(), args[0], func(t *table.Table) error {
+					l := a.listing()
+					return errors.Join(show(cmd, t, l), l.flush())
+				})
+			}}
+	}
+	atSnapshot := func(c *cobra.Command) *cobra.Command {
+		c.Flags().Int64Var(&at, "snapshot", 0, "look at this snapshot instead of the newest")
+		return c
+	}
+	return []*cobra.Command{
+		one("snapshots", "List the snapshots", a.snapshots),
+		one("schemas", "List the schemas", a.schemas),
+		one("options", "List the options", func(_ *cobra.Command, t *table.Table, _ *listing) error { return a.options(t) }),
+		atSnapshot(one("files", "List the live data files", func(cmd *cobra.Command, t *table.Table, l *listing) error { return a.files(cmd, t, l, at) })),
+		atSnapshot(one("manifests", "List the manifests", func(cmd *cobra.Command, t *table.Table, l *listing) error { return a.manifests(cmd, t, l, at) })),
+		atSnapshot(one("partitions", "List the partitions", func(cmd *cobra.Command, t *table.Table, l *listing) error { return a.partitions(cmd, t, l, at) })),
+	}
+}
+
+func (a *app) when(millis int64) time.Time { return time.UnixMilli(millis).UTC() }
+
+func (a *app) snapshots(cmd *cobra.Command, t *table.Table, l *listing) error {
+	for s, err := range t.Snapshots().All(cmd.Context()) {
+		if err != nil {
+			return err
+		}
+		if err := l.row(cell{"snapshot", s.ID}, cell{"kind", string(s.CommitKind)}, cell{"time", a.when(s.TimeMillis)},
+			cell{"schema", s.SchemaID}, cell{"user", s.CommitUser}, cell{"identifier", s.CommitIdentifier},
+			cell{"total_rows", s.TotalRecordCount}, cell{"delta_rows", s.DeltaRecordCount}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) schemas(cmd *cobra.Command, t *table.Table, l *listing) error {
+	for s, err := range t.Schemas(cmd.Context()) {
+		if err != nil {
+			return err
+		}
+		columns := make([]string, len(s.Fields))
+		for i, f := range s.Fields {
+			columns[i] = f.Name + " " + f.Type.String()
+		}
+		if err := l.row(cell{"schema", s.ID}, cell{"time", a.when(s.TimeMillis)}, cell{"primary_key", s.PrimaryKeys},
+			cell{"partition_by", s.PartitionKeys}, cell{"columns", joinOrList(a.json, columns)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// joinOrList is a list for machines and one text for people.
+func joinOrList(json bool, items []string) any {
+	if json {
+		return items
+	}
+	text := ""
+	for i, s := range items {
+		if i > 0 {
+			text += ", "
+		}
+		text += s
+	}
+	return text
+}
+
+func (a *app) files(cmd *cobra.Command, t *table.Table, l *listing, at int64) error {
+	for f, err := range t.Files(cmd.Context(), at) {
+		if err != nil {
+			return err
+		}
+		if err := l.row(cell{"partition", f.Partition}, cell{"bucket", f.Bucket}, cell{"level", f.Level}, cell{"rows", f.Rows},
+			cell{"deletes", f.DeleteRows}, cell{"bytes", f.Size}, cell{"min_sequence", f.MinSequence}, cell{"max_sequence", f.MaxSequence},
+			cell{"schema", f.SchemaID}, cell{"created", a.when(f.CreationTime)}, cell{"file", f.Path}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) manifests(cmd *cobra.Command, t *table.Table, l *listing, at int64) error {
+	for m, err := range t.Manifests(cmd.Context(), at) {
+		if err != nil {
+			return err
+		}
+		if err := l.row(cell{"manifest", m.Name}, cell{"bytes", m.Size}, cell{"added", m.Added}, cell{"deleted", m.Deleted}, cell{"schema", m.SchemaID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) partitions(cmd *cobra.Command, t *table.Table, l *listing, at int64) error {
+	for p, err := range t.Partitions(cmd.Context(), at) {
+		if err != nil {
+			return err
+		}
+		if err := l.row(cell{"partition", p.Partition}, cell{"files", p.Files}, cell{"rows", p.Rows}, cell{"bytes", p.Bytes}, cell{"last_modified", a.when(p.LastModified)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkCommand(a *app) *cobra.Command {
+	return &cobra.Command{Use: "check DB.T", Short: "Prove that every file of every snapshot is what the metadata says", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withTable(cmd.Context(), args[0], func(t *table.Table) error {
+				p := a.progress("checking")
+				report, err := t.Check(cmd.Context(), func(r table.CheckReport) { p.show("%d files, %d rows", r.Files, r.Rows) })
+				p.done()
+				if err != nil {
+					return err
+				}
+				return a.sayCheck(t, report)
+			})
+		}}
+}
+
+func (a *app) sayCheck(t *table.Table, r table.CheckReport) error {
+	for _, p := range r.Problems {
+		if a.json {
+			if err := printJSON(a.out, []cell{{"snapshot", p.Snapshot}, {"file", p.File}, {"problem", p.Fact}}); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintln(a.out, p)
+	}
+	sentence := fmt.Sprintf("%s: %d snapshots, %d manifests, %d data files, %d rows: %d problems", t.Name(), r.Snapshots, r.Manifests, r.Files, r.Rows, len(r.Problems))
+	if err := a.say(sentence, cell{"snapshots", r.Snapshots}, cell{"manifests", r.Manifests}, cell{"files", r.Files}, cell{"rows", r.Rows}, cell{"problems", len(r.Problems)}); err != nil {
+		return err
+	}
+	if len(r.Problems) > 0 {
+		return fmt.Errorf("%s: %d problems found", t.Name(), len(r.Problems))
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// progress rewrites one line on a terminal, at most a few times a second; on
+// anything else it prints nothing, so that logs stay readable.
+type progress struct {
+	out  io.Writer
+	what string
+	last time.Time
+	used bool
+}
+
+func (a *app) progress(what string) *progress {
+	p := &progress{what: what, last: time.Now()}
+	if f, ok := a.err.(*os.File); ok && isTerminal(f) {
+		p.out = f
+	}
+	return p
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func (p *progress) show(format string, args ...any) {
+	if p.out == nil || time.Since(p.last) < 200*time.Millisecond {
+		return
+	}
+	p.last, p.used = time.Now(), true
+	fmt.Fprintf(p.out, "\r\x1b[K%s: %s", p.what, fmt.Sprintf(format, args...))
+}
+
+func (p *progress) done() {
+	if p.used {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}

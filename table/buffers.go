@@ -1,0 +1,144 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidelake/tidelake/schema"
+)
+
+// bufferPool holds the buffers of all partitions and buckets of one Writer
+// under one memory budget. Batches are shared by the buffers of their rows, so
+// a full pool flushes them all, and every core has a bucket or a column to do.
+type bufferPool struct {
+	table   *Table
+	files   *fileMaker
+	levels  *sequences
+	budget  int64
+	bytes   int64
+	targets map[bucketKey]*bucketBuffer
+}
+
+type bucketKey struct {
+	partition string
+	bucket    int
+}
+
+func newBufferPool(t *Table) (*bufferPool, error) {
+	files, err := newFileMaker(t)
+	if err != nil {
+		return nil, err
+	}
+	return &bufferPool{table: t, files: files, levels: newSequences(t),
+		budget: t.options.WriteBufferSize, targets: make(map[bucketKey]*bucketBuffer)}, nil
+}
+
+// add buffers a routed batch, flushing first when the budget is spent.
+func (p *bufferPool) add(ctx context.Context, rec arrow.RecordBatch, kinds []int8, parts []routed) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	rec, size, err := compacted(rec, p.table.world.Alloc)
+	if err != nil {
+		return err
+	}
+	defer rec.Release()
+	for _, part := range parts {
+		b, err := p.target(ctx, part)
+		if err != nil {
+			return err
+		}
+		if err := b.add(rec, kinds, part.rows); err != nil {
+			return err
+		}
+		size += int64(len(part.rows)) * refBytes
+	}
+	if p.bytes += size; p.bytes < p.budget {
+		return nil
+	}
+	return p.flush(ctx)
+}
+
+func (p *bufferPool) target(ctx context.Context, part routed) (*bucketBuffer, error) {
+	key := bucketKey{string(part.partition), part.bucket}
+	if b := p.targets[key]; b != nil {
+		return b, nil
+	}
+	b, err := newBucketBuffer(p.table, p.files, part.partition, part.bucket)
+	if err != nil {
+		return nil, err
+	}
+	if b.next, err = p.levels.next(ctx, key); err != nil {
+		return nil, err
+	}
+	p.targets[key] = b
+	return b, nil
+}
+
+// sorted returns the targets in a fixed order, so that equal input makes equal output.
+func (p *bufferPool) sorted() []*bucketBuffer {
+	all := make([]*bucketBuffer, 0, len(p.targets))
+	for _, b := range p.targets {
+		all = append(all, b)
+	}
+	slices.SortFunc(all, (*bucketBuffer).compare)
+	return all
+}
+
+// flush writes every buffer into level-0 files, several buckets at once.
+func (p *bufferPool) flush(ctx context.Context) error {
+	busy := slices.DeleteFunc(p.sorted(), func(b *bucketBuffer) bool { return b.rows() == 0 })
+	cores := p.table.settings.Parallel
+	inside := max(1, cores/max(1, len(busy)))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(cores)
+	for _, b := range busy {
+		group.Go(func() error { return b.flush(ctx, inside, len(p.targets) <= maxOpenFiles) })
+	}
+	p.bytes = 0
+	return group.Wait()
+}
+
+// prepare flushes and hands out the files made since the last prepare.
+func (p *bufferPool) prepare(ctx context.Context) ([]CommitMessage, error) {
+	if err := p.levels.refresh(ctx); err != nil {
+		return nil, err
+	}
+	for key, b := range p.targets {
+		b.next = max(b.next, p.levels.known[key])
+	}
+	if err := p.flush(ctx); err != nil {
+		return nil, err
+	}
+	var msgs []CommitMessage
+	for _, b := range p.sorted() {
+		files, err := b.take()
+		if err != nil {
+			return nil, err
+		}
+		p.levels.raise(bucketKey{string(b.partition), b.bucket}, b.next)
+		if len(files) > 0 {
+			msgs = append(msgs, CommitMessage{Partition: b.partition, Bucket: b.bucket,
+				TotalBuckets: totalBuckets(p.table.options), NewFiles: files})
+		}
+	}
+	// Idle buckets are forgotten: a partitioned table would otherwise grow this map for ever.
+	clear(p.targets)
+	return msgs, nil
+}
+
+// totalBuckets is the bucket count a manifest entry carries: the option itself.
+func totalBuckets(o *schema.Options) int { return o.Bucket }
+
+func (p *bufferPool) close() error {
+	var errs []error
+	for _, b := range p.sorted() {
+		errs = append(errs, b.discard())
+	}
+	clear(p.targets)
+	return errors.Join(errs...)
+}

@@ -1,0 +1,231 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/schema"
+	"github.com/tidelake/tidelake/snapshot"
+)
+
+// Committer publishes commit messages as snapshots. A Writer has one; open one
+// alone in a process that commits what others prepared. Safe for concurrent
+// use; commits take turns.
+type Committer struct {
+	table *Table
+	inner *snapshot.Committer
+	user  string
+
+	mu   sync.Mutex
+	next int64 // next identifier, 0 while unknown
+	// published is told the ids of every commit.
+	published func(ids []int64)
+}
+
+// NewCommitter opens a committer for a commit user; "" is a fresh random one.
+func (t *Table) NewCommitter(_ context.Context, user string) (*Committer, error) {
+	if err := t.options.CheckWrite(t.schema); err != nil {
+		return nil, t.wrap("open committer", err)
+	}
+	fresh := user == ""
+	if fresh {
+		user = t.world.NewID()
+		if p := t.options.CommitUserPrefix; p != "" {
+			user = p + "_" + user
+		}
+	}
+	inner, err := snapshot.NewCommitter(snapshot.Config{
+		Store: t.store, Manifest: t.manifest, Schema: t.schema, Options: t.options, User: user,
+		Clock: t.world.Clock, Sleep: t.world.Sleep, Rand: t.world.Rand,
+	})
+	if err != nil {
+		return nil, t.wrap("open committer", err)
+	}
+	c := &Committer{table: t, inner: inner, user: user}
+	if fresh {
+		c.next = 1
+	}
+	return c, nil
+}
+
+// User is the commit user.
+func (c *Committer) User() string { return c.user }
+
+// NextIdentifier is the identifier after the newest one that this user
+// committed, 1 for a new user.
+func (c *Committer) NextIdentifier(ctx context.Context) (int64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.next == 0 {
+		last, err := c.table.lastIdentifier(ctx, c.user)
+		if err != nil {
+			return 0, c.table.wrap("commit", err)
+		}
+		c.next = last + 1
+	}
+	return c.next, nil
+}
+
+// lastIdentifier is that of the newest snapshot of a user, 0 when none is left.
+func (t *Table) lastIdentifier(ctx context.Context, user string) (int64, error) {
+	at, err := t.chain.Latest(ctx)
+	for err == nil && at != nil && at.CommitUser != user {
+		at, err = t.chain.Get(ctx, at.ID-1)
+	}
+	if isNotFound(err) || (err == nil && at == nil) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return at.CommitIdentifier, nil
+}
+
+// Commit publishes the messages as one snapshot under this user and
+// identifier. A replay of an identifier that is committed already does
+// nothing. Without messages there is no snapshot.
+//
+// Errors: ErrConflict when another commit contradicts this one (its files are
+// left in place; prepare again); ErrUncertain when the store did not answer,
+// in which case the same call, repeated by any process, settles it.
+func (c *Committer) Commit(ctx context.Context, identifier int64, msgs []CommitMessage) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	changes := snapshot.Changes{Identifier: identifier, IgnoreEmpty: true}
+	for i := range msgs {
+		changes.AppendFiles = append(changes.AppendFiles, msgs[i].entries()...)
+	}
+	ids, err := c.inner.Commit(ctx, changes)
+	return c.settle(identifier, ids, err)
+}
+
+func (c *Committer) settle(identifier int64, ids []int64, err error) error {
+	if err != nil {
+		return c.table.wrap("commit", err)
+	}
+	if identifier != BatchIdentifier {
+		c.next = max(c.next, identifier+1)
+	}
+	if c.published != nil && len(ids) > 0 {
+		c.published(ids)
+	}
+	return nil
+}
+
+// Overwrite replaces rows: with a partition (values by column name, possibly
+// only some of the partition columns) it replaces what lies inside; with nil,
+// the partitions that the messages touch (dynamic-partition-overwrite, the
+// default, in partitioned tables), or else the whole table.
+func (c *Committer) Overwrite(ctx context.Context, identifier int64, inside Row, msgs []CommitMessage) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	match, err := c.table.partitionMatcher(inside)
+	if err != nil {
+		return c.table.wrap("overwrite", err)
+	}
+	req := snapshot.OverwriteRequest{Identifier: identifier, Match: match,
+		Dynamic: inside == nil && c.table.options.DynamicPartitionOverwrite && len(c.table.schema.PartitionKeys) > 0}
+	for i := range msgs {
+		req.Files = append(req.Files, msgs[i].entries()...)
+	}
+	ids, err := c.inner.Overwrite(ctx, req)
+	return c.settle(identifier, ids, err)
+}
+
+// Truncate removes every row in one snapshot.
+func (c *Committer) Truncate(ctx context.Context, identifier int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ids, err := c.inner.Overwrite(ctx, snapshot.OverwriteRequest{Identifier: identifier, Match: func([]byte) bool { return true }})
+	return c.settle(identifier, ids, err)
+}
+
+// DropPartitions removes the partitions that any of the given values match;
+// each names one or more partition columns.
+func (c *Committer) DropPartitions(ctx context.Context, identifier int64, partitions ...Row) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	matches := make([]func([]byte) bool, len(partitions))
+	for i, p := range partitions {
+		if len(p) == 0 {
+			return c.table.wrap("drop partition", fault.Invalid("no partition column given; to remove every row use Truncate"))
+		}
+		m, err := c.table.partitionMatcher(p)
+		if err != nil {
+			return c.table.wrap("drop partition", err)
+		}
+		matches[i] = m
+	}
+	anyOf := func(partition []byte) bool {
+		for _, m := range matches {
+			if m(partition) {
+				return true
+			}
+		}
+		return false
+	}
+	ids, err := c.inner.Overwrite(ctx, snapshot.OverwriteRequest{Identifier: identifier, Match: anyOf})
+	return c.settle(identifier, ids, err)
+}
+
+// partitionMatcher tests a partition body against values of some partition columns.
+func (t *Table) partitionMatcher(inside Row) (func([]byte) bool, error) {
+	fields := t.schema.PartitionFields()
+	want, err := rowValues(fields, map[string]any(inside), t.settings.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	return func(partition []byte) bool {
+		have, err := t.partitionValues(partition)
+		if err != nil {
+			return false
+		}
+		for i, f := range fields {
+			if _, asked := inside[f.Name]; asked && !samePartitionValue(f.Type, have[i], want[i]) {
+				return false
+			}
+		}
+		return true
+	}, nil
+}
+
+func samePartitionValue(t schema.Type, a, b any) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return schema.Compare(t, a, b) == 0
+}
+
+// Abort deletes the files of messages that will never be committed. Call it
+// only when their commit was never tried or failed with ErrConflict: after
+// ErrUncertain a snapshot may name them.
+func (t *Table) Abort(ctx context.Context, msgs []CommitMessage) error {
+	var errs []error
+	for i := range msgs {
+		dir, err := t.bucketDir(msgs[i].Partition, msgs[i].Bucket)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		errs = append(errs, t.deleteFiles(ctx, dir, msgs[i].NewFiles))
+	}
+	return t.wrap("abort", errors.Join(errs...))
+}
+
+func isNotFound(err error) bool { return errors.Is(err, fault.ErrNotFound) }
+
+// liveFiles are the files of a snapshot that pass the filter.
+func (t *Table) liveFiles(ctx context.Context, at *snapshot.Snapshot, f *manifest.Filter) ([]manifest.Entry, error) {
+	base, err := t.manifest.ReadList(ctx, at.BaseManifestList)
+	if err != nil {
+		return nil, err
+	}
+	delta, err := t.manifest.ReadList(ctx, at.DeltaManifestList)
+	if err != nil {
+		return nil, err
+	}
+	return t.manifest.Live(ctx, append(base, delta...), f)
+}

@@ -1,0 +1,287 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"path"
+	"strconv"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/tidelake/tidelake/internal/binaryrow"
+	"github.com/tidelake/tidelake/io/datafile"
+	"github.com/tidelake/tidelake/io/store"
+	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/schema"
+)
+
+// systemStats is the statistics mode of key and system columns (manifest format, section 4.5).
+const systemStats = "truncate(128)"
+
+// fileMaker writes data files of one table and describes them as manifests do.
+// It is immutable and safe for concurrent use.
+type fileMaker struct {
+	table      *Table
+	physical   []schema.Field // columns of a file, in file order
+	keys       []int          // physical positions of the trimmed primary key's values
+	keyTypes   []schema.Type
+	sequence   int // physical position of _SEQUENCE_NUMBER, -1 in append tables
+	kind       int // physical position of _VALUE_KIND, -1 in append tables
+	values     int // physical position of the first value column
+	target     int64
+	keyModes   []manifest.StatsMode
+	valueModes []manifest.StatsMode
+	extension  string
+	code       string // compression of level 0
+}
+
+// physicalFields are the columns of a data file (format section 6.1).
+func physicalFields(sc *schema.Table, thin bool) []schema.Field {
+	if len(sc.PrimaryKeys) == 0 {
+		return sc.Fields
+	}
+	var out []schema.Field
+	if !thin {
+		for _, f := range sc.KeyFields() {
+			f.ID, f.Name, f.Default = f.ID+schema.KeyFieldIDBase, schema.KeyPrefix+f.Name, nil
+			out = append(out, f)
+		}
+	}
+	out = append(out,
+		schema.Field{ID: schema.SequenceFieldID, Name: schema.SequenceName, Type: schema.Type{Kind: schema.BigInt}},
+		schema.Field{ID: schema.ValueKindFieldID, Name: schema.ValueKindName, Type: schema.Type{Kind: schema.TinyInt}})
+	return append(out, sc.Fields...)
+}
+
+func newFileMaker(t *Table) (*fileMaker, error) {
+	o := t.options
+	m := &fileMaker{table: t, physical: physicalFields(t.schema, o.ThinMode), sequence: -1, kind: -1}
+	m.values = len(m.physical) - len(t.schema.Fields)
+	if len(t.schema.PrimaryKeys) > 0 {
+		m.sequence, m.kind = m.values-2, m.values-1
+		for _, f := range t.schema.KeyFields() {
+			m.keys = append(m.keys, m.values+t.schema.Index(f.Name))
+			m.keyTypes = append(m.keyTypes, f.Type)
+		}
+	}
+	m.target = o.TargetFileSizeFor(len(t.schema.PrimaryKeys) > 0)
+	m.code = o.FileCompression
+	if c, ok := o.FileCompressionPerLevel[0]; ok {
+		m.code = c
+	}
+	m.extension = ".parquet"
+	if o.SuffixIncludesCompression {
+		m.extension = "." + m.code + m.extension
+	}
+	return m, m.statsModes()
+}
+
+func (m *fileMaker) statsModes() error {
+	o := m.table.options
+	mode := o.StatsMode
+	if perLevel, ok := o.StatsModePerLevel[0]; ok {
+		mode = perLevel
+	}
+	names := make([]string, len(m.table.schema.Fields))
+	for i, f := range m.table.schema.Fields {
+		names[i] = f.Name
+	}
+	var thinKeys []string
+	if o.ThinMode {
+		for _, f := range m.table.schema.KeyFields() {
+			thinKeys = append(thinKeys, f.Name)
+		}
+	}
+	var err error
+	if m.valueModes, err = manifest.StatsModes(names, mode, o.FieldStatsMode, o.StatsKeepFirstN, thinKeys); err != nil {
+		return err
+	}
+	system, err := manifest.ParseStatsMode(systemStats)
+	m.keyModes = make([]manifest.StatsMode, len(m.keys))
+	for i := range m.keyModes {
+		m.keyModes[i] = system
+	}
+	return err
+}
+
+// options of the encoder of one file.
+func (m *fileMaker) encoder(parallel int) datafile.WriterOptions {
+	o := m.table.options
+	return datafile.WriterOptions{
+		Format: "parquet", Compression: m.code, ZstdLevel: o.ZstdLevel,
+		RowGroupBytes: o.BlockSize, PageBytes: o.ParquetPageSize,
+		Dictionary: m.dictionary, Parallel: parallel, Alloc: m.table.world.Alloc, Stats: true,
+	}
+}
+
+func (m *fileMaker) dictionary(col string) *bool {
+	if on, ok := m.table.options.ParquetDictionaryColumns[col]; ok {
+		return &on
+	}
+	return m.table.options.ParquetDictionary
+}
+
+// newFile is one data file being written. It is for one goroutine.
+type newFile struct {
+	maker       *fileMaker
+	key, name   string
+	out         store.Writer
+	enc         *datafile.Writer
+	meta        manifest.DataFile
+	deleteRows  int64
+	minKey, max []byte
+}
+
+// create starts the n-th file of a bucket writer.
+func (m *fileMaker) create(ctx context.Context, dir, id string, n, parallel int) (*newFile, error) {
+	f := &newFile{maker: m, name: m.table.options.DataFilePrefix + id + "-" + strconv.Itoa(n) + m.extension}
+	f.key = path.Join(dir, f.name)
+	out, err := m.table.store.Create(ctx, f.key)
+	if err != nil {
+		return nil, err
+	}
+	enc, err := datafile.NewWriter(out, m.physical, m.encoder(parallel))
+	if err != nil {
+		out.Abort()
+		return nil, err
+	}
+	f.out, f.enc = out, enc
+	return f, nil
+}
+
+// write appends a physical batch whose rows are in file order.
+func (f *newFile) write(rec arrow.RecordBatch) error {
+	if rec.NumRows() == 0 {
+		return nil
+	}
+	if err := f.note(rec); err != nil {
+		return err
+	}
+	return f.enc.Write(rec)
+}
+
+// note keeps what the file's metadata says about its rows.
+func (f *newFile) note(rec arrow.RecordBatch) error {
+	m := f.maker
+	if m.sequence < 0 {
+		return nil
+	}
+	numbers := rec.Column(m.sequence).(*array.Int64).Values()
+	if f.minKey == nil {
+		f.meta.MinSequence, f.meta.MaxSequence = numbers[0], numbers[0]
+	}
+	for _, n := range numbers {
+		f.meta.MinSequence, f.meta.MaxSequence = min(f.meta.MinSequence, n), max(f.meta.MaxSequence, n)
+	}
+	for _, k := range rec.Column(m.kind).(*array.Int8).Values() {
+		if k == int8(schema.Delete) || k == int8(schema.UpdateBefore) {
+			f.deleteRows++
+		}
+	}
+	enc, err := binaryrow.NewEncoder(m.keyTypes, pick(rec, m.keys))
+	if err != nil {
+		return err
+	}
+	if f.minKey == nil {
+		f.minKey = enc.Append(nil, 0)
+	}
+	f.max = enc.Append(f.max[:0], int(rec.NumRows())-1)
+	return nil
+}
+
+// finish makes the file durable and describes it.
+func (f *newFile) finish() (manifest.DataFile, error) {
+	result, err := f.enc.Close()
+	if err != nil {
+		f.out.Abort()
+		return manifest.DataFile{}, err
+	}
+	if err := f.out.Close(); err != nil {
+		return manifest.DataFile{}, err
+	}
+	m, t := f.maker, f.maker.table
+	d := f.meta
+	source := manifest.SourceAppend
+	d.Name, d.Size, d.Rows, d.SchemaID, d.Level = f.name, result.Bytes, result.Rows, t.schema.ID, 0
+	d.CreationTime, d.DeleteRows, d.Source = wallClock(t.world.Clock(), t.settings.TimeZone), &f.deleteRows, &source
+	d.MinKey, d.MaxKey, d.KeyArity = f.minKey, f.max, len(m.keys)
+	if m.sequence < 0 {
+		d.MinKey, d.MaxKey = emptyRow, emptyRow
+	}
+	return d, m.stats(&d, result.Columns)
+}
+
+// emptyRow is the body of a BinaryRow without columns.
+var emptyRow = make([]byte, 8)
+
+// stats fills in the key and value statistics from those of the columns.
+func (m *fileMaker) stats(d *manifest.DataFile, cols []datafile.ColumnStats) error {
+	sc := m.table.schema
+	values := cols[m.values:]
+	keys := make([]datafile.ColumnStats, len(m.keys))
+	for i, at := range m.keys {
+		keys[i] = cols[at]
+	}
+	var err error
+	if len(keys) > 0 {
+		if d.KeyStats, err = manifest.BuildStats(sc.KeyFields(), keys, func(i int) manifest.StatsMode { return m.keyModes[i] }); err != nil {
+			return err
+		}
+	}
+	mode := func(i int) manifest.StatsMode { return m.valueModes[i] }
+	if m.table.options.StatsDense {
+		d.ValueStats, d.ValueStatsCols, d.HasValueStatsCols, err = manifest.DenseValueStats(sc.Fields, values, mode)
+		return err
+	}
+	d.ValueStats, err = manifest.BuildStats(sc.Fields, values, mode)
+	return err
+}
+
+// abandon gives up a file that was not finished.
+func (f *newFile) abandon() {
+	f.enc.Abort()
+	f.out.Abort()
+}
+
+// wallClock is the local time of day in loc, encoded as if it were UTC, in milliseconds.
+func wallClock(now time.Time, loc *time.Location) int64 {
+	_, offset := now.In(loc).Zone()
+	return now.UnixMilli() + int64(offset)*1000
+}
+
+// bucketDir is the directory of a partition's bucket, relative to the table.
+func (t *Table) bucketDir(partition []byte, bucket int) (string, error) {
+	values, err := t.partitionValues(partition)
+	if err != nil {
+		return "", err
+	}
+	dir, err := t.paths.Dir(values)
+	if err != nil {
+		return "", err
+	}
+	name := "bucket-" + strconv.Itoa(bucket)
+	if bucket == -2 {
+		name = "bucket-postpone"
+	}
+	return path.Join(t.options.DataFilePathDirectory, dir, name), nil
+}
+
+func (t *Table) partitionValues(partition []byte) ([]any, error) {
+	fields := t.schema.PartitionFields()
+	types := make([]schema.Type, len(fields))
+	for i, f := range fields {
+		types[i] = f.Type
+	}
+	return binaryrow.Decode(types, partition)
+}
+
+// deleteFiles removes files that no snapshot names; failures are joined.
+func (t *Table) deleteFiles(ctx context.Context, dir string, files []manifest.DataFile) error {
+	var errs []error
+	for _, f := range files {
+		errs = append(errs, t.store.Delete(ctx, path.Join(dir, f.Name)))
+	}
+	return errors.Join(errs...)
+}

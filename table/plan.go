@@ -1,0 +1,255 @@
+package table
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+
+	"github.com/tidelake/tidelake/internal/binaryrow"
+	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/lsm"
+	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/predicate"
+	"github.com/tidelake/tidelake/schema"
+)
+
+// Split is a piece of a scan that can be read alone, here or in another
+// process: some files of one bucket whose keys no other split shares. It is a
+// plain value; MarshalSplits and UnmarshalSplits carry it.
+type Split struct {
+	Snapshot  int64               `json:"snapshot"`
+	SchemaID  int64               `json:"schemaId"`  // of the read schema
+	Partition []byte              `json:"partition"` // BinaryRow body
+	Bucket    int                 `json:"bucket"`
+	Merge     bool                `json:"merge"` // files overlap in key: merge them
+	Files     []manifest.DataFile `json:"files"`
+}
+
+// MarshalSplits encodes splits for another process.
+func MarshalSplits(splits []Split) ([]byte, error) { return json.Marshal(splits) }
+
+// UnmarshalSplits is the reverse of MarshalSplits.
+func UnmarshalSplits(data []byte) ([]Split, error) {
+	var splits []Split
+	if err := strictJSON(data, &splits); err != nil {
+		return nil, &fault.Error{Class: fault.ErrInvalid, Op: "read splits", Err: err}
+	}
+	return splits, nil
+}
+
+func strictJSON(data []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	return dec.Decode(into)
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// rows stored in the split, before merging.
+func (s *Split) rows() (n int64) {
+	for i := range s.Files {
+		n += s.Files[i].Rows
+	}
+	return n
+}
+
+// raw tells that every stored row is a row of the result.
+func (s *Split) raw() bool {
+	return !s.Merge && !slices.ContainsFunc(s.Files, mayDelete)
+}
+
+// mayDelete tells that a file may hold rows of kind -U or -D; old files do not say.
+func mayDelete(f manifest.DataFile) bool { return f.DeleteRows == nil || *f.DeleteRows > 0 }
+
+// Plan finds the files that may hold rows of the scan and packs them into
+// splits, in the order of partition, bucket and key. Manifests and files are
+// pruned by partition, by key statistics, and by value statistics wherever
+// leaving a file out cannot bring back an older version of a row.
+func (s *Scan) Plan(ctx context.Context) ([]Split, error) {
+	if s.snapshot == nil {
+		return nil, nil
+	}
+	entries, err := s.table.liveFiles(ctx, s.snapshot, s.pruning(ctx))
+	if err != nil {
+		return nil, s.table.wrap("plan", err)
+	}
+	byBucket := make(map[bucketKey][]manifest.DataFile)
+	for _, e := range entries {
+		if e.Bucket < 0 {
+			continue // rows that wait for a bucket are not visible to batch reads
+		}
+		key := bucketKey{string(e.Partition), e.Bucket}
+		byBucket[key] = append(byBucket[key], e.File)
+	}
+	keys := make([]bucketKey, 0, len(byBucket))
+	for key := range byBucket {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, s.table.compareBuckets)
+	var splits []Split
+	for _, key := range keys {
+		files, err := s.splitBucket(ctx, key, byBucket[key])
+		if err != nil {
+			return nil, s.table.wrap("plan", err)
+		}
+		splits = append(splits, files...)
+	}
+	return splits, nil
+}
+
+// compareBuckets orders by partition values, then by bucket.
+func (t *Table) compareBuckets(a, b bucketKey) int {
+	types := typesOf(t.schema.PartitionFields())
+	return cmp.Or(binaryrow.Compare(types, []byte(a.partition), []byte(b.partition)), cmp.Compare(a.bucket, b.bucket))
+}
+
+func typesOf(fields []schema.Field) []schema.Type {
+	out := make([]schema.Type, len(fields))
+	for i, f := range fields {
+		out[i] = f.Type
+	}
+	return out
+}
+
+// pruning is what manifests and single files are tested by.
+func (s *Scan) pruning(ctx context.Context) *manifest.Filter {
+	if s.filter.IsTrue() {
+		return nil
+	}
+	f := &manifest.Filter{}
+	partFields := s.schema.PartitionFields()
+	if part, _ := s.filter.OnlyFields(nameSet(partFields)); !part.IsTrue() {
+		f.Partition = s.partitionTest(part, partFields)
+		f.PartitionStats = func(columns manifest.ColumnFunc, entries int64) bool { return part.MayMatch(columns, entries) }
+	}
+	if len(s.schema.PrimaryKeys) == 0 {
+		f.File = func(e *manifest.Entry) bool { return s.fileMayMatch(ctx, s.filter, &e.File) }
+	} else if onKeys, _ := s.filter.OnlyFields(nameSet(s.schema.KeyFields())); !onKeys.IsTrue() {
+		keys := s.schema.KeyFields()
+		f.File = func(e *manifest.Entry) bool { return onKeys.MayMatch(e.File.KeyStats.Columns(keys), e.File.Rows) }
+	}
+	return f
+}
+
+func (s *Scan) partitionTest(part predicate.Expr, fields []schema.Field) func([]byte) bool {
+	at := make(map[string]int, len(fields))
+	for i, f := range fields {
+		at[f.Name] = i
+	}
+	types := typesOf(fields)
+	return func(partition []byte) bool {
+		values, err := binaryrow.Decode(types, partition)
+		if err != nil {
+			return true // reading the split will name the error
+		}
+		return part.Match(func(field string) any { return values[at[field]] })
+	}
+}
+
+func nameSet(fields []schema.Field) map[string]bool {
+	set := make(map[string]bool, len(fields))
+	for _, f := range fields {
+		set[f.Name] = true
+	}
+	return set
+}
+
+// fileMayMatch tests a filter against a file's value statistics. Statistics
+// are those of the columns as the file's own schema has them; a column whose
+// type has changed since is taken as unknown.
+func (s *Scan) fileMayMatch(ctx context.Context, filter predicate.Expr, f *manifest.DataFile) bool {
+	own, err := s.table.schemas.get(ctx, f.SchemaID)
+	if err != nil {
+		return true // reading the file will name the error
+	}
+	stats := f.ValueColumns(own.Fields)
+	return filter.MayMatch(func(name string) (any, any, int64, bool) {
+		want, _ := s.schema.Field(name)
+		for _, have := range own.Fields {
+			if have.ID == want.ID && have.Type.EqualIgnoringNullability(want.Type) {
+				return stats(have.Name)
+			}
+		}
+		return nil, nil, -1, false
+	}, f.Rows)
+}
+
+// splitBucket packs the files of one bucket.
+func (s *Scan) splitBucket(ctx context.Context, key bucketKey, files []manifest.DataFile) ([]Split, error) {
+	base := Split{Snapshot: s.snapshot.ID, SchemaID: s.schema.ID, Partition: []byte(key.partition), Bucket: key.bucket}
+	if len(s.schema.PrimaryKeys) == 0 {
+		slices.SortStableFunc(files, func(a, b manifest.DataFile) int {
+			return cmp.Or(cmp.Compare(a.MinSequence, b.MinSequence), cmp.Compare(a.CreationTime, b.CreationTime), cmp.Compare(a.Name, b.Name))
+		})
+		return s.pack(base, groupsOfOne(files)), nil
+	}
+	mayMatch := func(f manifest.DataFile) bool { return s.fileMayMatch(ctx, s.filter, &f) }
+	if !slices.ContainsFunc(files, mayMatch) {
+		return nil, nil // no version of any row matches
+	}
+	var groups []fileGroup
+	types := typesOf(s.schema.KeyFields())
+	for _, section := range lsm.Sections(files, func(a, b []byte) int { return binaryrow.Compare(types, a, b) }) {
+		g := groupOf(section)
+		if g.merge || mayMatch(g.files[0]) {
+			groups = append(groups, g)
+		}
+	}
+	return s.pack(base, groups), nil
+}
+
+// fileGroup are files that have to be read by the same split.
+type fileGroup struct {
+	files []manifest.DataFile
+	merge bool
+}
+
+func groupsOfOne(files []manifest.DataFile) []fileGroup {
+	out := make([]fileGroup, len(files))
+	for i, f := range files {
+		out[i].files = []manifest.DataFile{f}
+	}
+	return out
+}
+
+func groupOf(section []lsm.SortedRun) fileGroup {
+	var g fileGroup
+	for _, run := range section {
+		g.files = append(g.files, run...)
+	}
+	g.merge = len(section) > 1
+	return g
+}
+
+// pack joins neighbouring groups into splits of about source.split.target-size.
+// A split either merges or does not: those that do not are read faster.
+func (s *Scan) pack(base Split, groups []fileGroup) []Split {
+	var out []Split
+	weight := int64(0)
+	for _, g := range groups {
+		w := int64(0)
+		for _, f := range g.files {
+			w += max(f.Size, s.table.options.SplitOpenFileCost)
+		}
+		if n := len(out); n > 0 && out[n-1].Merge == g.merge && weight+w <= s.table.options.SplitTargetSize {
+			out[n-1].Files = append(out[n-1].Files, g.files...)
+			weight += w
+			continue
+		}
+		next := base
+		next.Merge, next.Files = g.merge, g.files
+		out = append(out, next)
+		weight = w
+	}
+	return out
+}
+
+// compareEntries orders files by partition, bucket, level and name.
+func (t *Table) compareEntries(a, b *manifest.Entry) int {
+	return cmp.Or(
+		t.compareBuckets(bucketKey{string(a.Partition), a.Bucket}, bucketKey{string(b.Partition), b.Bucket}),
+		cmp.Compare(a.File.Level, b.File.Level), cmp.Compare(a.File.Name, b.File.Name))
+}

@@ -1,0 +1,270 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/tidelake/tidelake/internal/binaryrow"
+	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/internal/take"
+	"github.com/tidelake/tidelake/lsm"
+	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/mergeengine"
+	"github.com/tidelake/tidelake/predicate"
+	"github.com/tidelake/tidelake/schema"
+)
+
+// splitReader reads one split: files → merge where they overlap → partition
+// columns → filter → projection.
+type splitReader struct {
+	scan     *Scan
+	split    Split
+	parallel int
+	stored   []schema.Field // columns that come out of the files
+	constant map[string]arrow.Array
+	keyPart  predicate.Expr // the filter's part on the primary key alone
+	dir      string
+	external externalFiles
+}
+
+// readSplit yields the rows of a split; batches are borrowed until the next step.
+func (s *Scan) readSplit(ctx context.Context, split Split, parallel int) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		r, err := s.newSplitReader(split, parallel)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer r.release()
+		for _, group := range r.groups() {
+			if !r.readGroup(ctx, group, yield) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Scan) newSplitReader(split Split, parallel int) (*splitReader, error) {
+	if s.snapshot == nil || split.Snapshot != s.snapshot.ID || split.SchemaID != s.schema.ID {
+		return nil, fault.Invalid(fmt.Sprintf("the split belongs to snapshot %d with schema %d, which this scan does not read", split.Snapshot, split.SchemaID))
+	}
+	for _, f := range split.Files {
+		if f.Level < 0 || f.Rows < 0 {
+			return nil, fault.Invalid("a split with impossible file metadata")
+		}
+	}
+	r := &splitReader{scan: s, split: split, parallel: parallel, external: externalFiles{table: s.table}}
+	var err error
+	if r.dir, err = s.table.bucketDir(split.Partition, split.Bucket); err != nil {
+		return nil, err
+	}
+	if err := r.constants(); err != nil {
+		r.release()
+		return nil, err
+	}
+	needed := nameSet(s.fields)
+	for _, name := range s.filter.Fields() {
+		needed[name] = true
+	}
+	if split.Merge {
+		for _, name := range append(names(s.schema.KeyFields()), s.table.options.SequenceFields...) {
+			needed[name] = true
+		}
+	}
+	for _, f := range s.schema.Fields {
+		if needed[f.Name] && r.constant[f.Name] == nil {
+			r.stored = append(r.stored, f)
+		}
+	}
+	r.keyPart, _ = s.filter.OnlyFields(nameSet(s.schema.KeyFields()))
+	return r, nil
+}
+
+// constants are the partition columns, which never come from the files.
+func (r *splitReader) constants() error {
+	fields := r.scan.schema.PartitionFields()
+	values, err := binaryrow.Decode(typesOf(fields), r.split.Partition)
+	if err != nil {
+		return err
+	}
+	r.constant = make(map[string]arrow.Array, len(fields))
+	for i, f := range fields {
+		if r.constant[f.Name], err = oneCell(f, values[i], r.scan.table.world.Alloc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *splitReader) release() {
+	for _, c := range r.constant {
+		if c != nil {
+			c.Release()
+		}
+	}
+	r.external.close()
+}
+
+// rankedRun is a sorted run with the age rank of each of its files.
+type rankedRun []rankedFile
+
+type rankedFile struct {
+	manifest.DataFile
+	rank int
+}
+
+// groups cuts the split into pieces that are read one after the other, each a
+// list of runs: one run is passed through, several are merged.
+func (r *splitReader) groups() [][]rankedRun {
+	if !r.split.Merge {
+		out := make([][]rankedRun, len(r.split.Files))
+		for i, f := range r.split.Files {
+			out[i] = []rankedRun{{{f, 0}}}
+		}
+		return out
+	}
+	rank := make(map[string]int, len(r.split.Files))
+	for i, n := range lsm.Ranks(r.split.Files) {
+		rank[r.split.Files[i].Name] = n
+	}
+	types := typesOf(r.scan.schema.KeyFields())
+	var out [][]rankedRun
+	for _, section := range lsm.Sections(r.split.Files, func(a, b []byte) int { return binaryrow.Compare(types, a, b) }) {
+		var runs []rankedRun
+		for _, run := range section {
+			var files rankedRun
+			for _, f := range run {
+				files = append(files, rankedFile{f, rank[f.Name]})
+			}
+			runs = append(runs, files)
+		}
+		out = append(out, runs)
+	}
+	return out
+}
+
+func (r *splitReader) readGroup(ctx context.Context, runs []rankedRun, yield func(arrow.RecordBatch, error) bool) bool {
+	next, close, err := r.open(ctx, runs)
+	if err != nil {
+		yield(nil, err)
+		return false
+	}
+	defer close()
+	for {
+		rec, err := next()
+		if errors.Is(err, io.EOF) {
+			return true
+		}
+		if err != nil {
+			yield(nil, err)
+			return false
+		}
+		out, err := r.finish(rec)
+		rec.Release()
+		if err != nil {
+			yield(nil, err)
+			return false
+		}
+		more := out.NumRows() == 0 || yield(out, nil)
+		out.Release()
+		if !more {
+			return false
+		}
+	}
+}
+
+// open starts a group: the batches that come out hold r.stored, in that order,
+// and only rows that are there to be seen.
+func (r *splitReader) open(ctx context.Context, runs []rankedRun) (next func() (arrow.RecordBatch, error), close func() error, err error) {
+	if len(runs) == 1 {
+		run := r.newRun(ctx, runs[0], false, r.scan.options.BatchRows)
+		return run.Next, run.Close, nil
+	}
+	arrowSchema, err := schema.ArrowSchema(r.stored)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := r.scan.table
+	engine, err := mergeengine.New(t.options.MergeEngine, t.options.IgnoreDelete)
+	if err != nil {
+		return nil, nil, err
+	}
+	open := make([]lsm.Run, len(runs))
+	for i, files := range runs {
+		open[i] = r.newRun(ctx, files, true, runBatchRows(len(runs)))
+		if r.parallel > 1 {
+			open[i] = lsm.Prefetch(open[i], 1)
+		}
+	}
+	m, err := lsm.NewMerge(open, lsm.MergeSpec{
+		Schema: arrowSchema, Key: names(r.scan.schema.KeyFields()), Sequence: t.options.SequenceFields,
+		SequenceDescending: t.options.SequenceDescending, Engine: engine, Output: names(r.stored),
+		DropDeletes: true, BatchRows: r.scan.options.BatchRows, Parallel: r.parallel, Alloc: t.world.Alloc,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return m.Next, m.Close, nil
+}
+
+// runBatchRows keeps the rows that all runs of a merge hold within about a quarter of a million.
+func runBatchRows(runs int) int { return min(8192, max(512, 262144/runs)) }
+
+// finish adds partition columns, filters exactly and projects.
+func (r *splitReader) finish(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
+	s := r.scan
+	wide, err := r.widen(rec)
+	if err != nil {
+		return nil, err
+	}
+	defer wide.Release()
+	if s.filter.IsTrue() {
+		return r.projected(wide), nil
+	}
+	keep, err := s.filter.Filter(wide)
+	if err != nil {
+		return nil, err
+	}
+	narrow := r.projected(wide)
+	if len(keep) == int(wide.NumRows()) {
+		return narrow, nil
+	}
+	defer narrow.Release()
+	return take.Record(narrow, keep, s.table.world.Alloc)
+}
+
+// widen appends the partition columns that the filter or the result need.
+func (r *splitReader) widen(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
+	fields := slices.Clone(rec.Schema().Fields())
+	cols := slices.Clone(rec.Columns())
+	made := len(cols)
+	defer func() { releaseAll(cols[made:]) }()
+	zeros := make([]int32, rec.NumRows())
+	for _, f := range r.scan.schema.PartitionFields() {
+		field, err := schema.ArrowField(f)
+		if err != nil {
+			return nil, err
+		}
+		col, err := take.Array(r.constant[f.Name], zeros, r.scan.table.world.Alloc)
+		if err != nil {
+			return nil, err
+		}
+		fields, cols = append(fields, field), append(cols, col)
+	}
+	return array.NewRecordBatch(arrow.NewSchema(fields, nil), cols, rec.NumRows()), nil
+}
+
+func (r *splitReader) projected(wide arrow.RecordBatch) arrow.RecordBatch {
+	cols := make([]arrow.Array, len(r.scan.fields))
+	for i, f := range r.scan.fields {
+		cols[i] = wide.Column(wide.Schema().FieldIndices(f.Name)[0])
+	}
+	return array.NewRecordBatch(r.scan.arrow, cols, wide.NumRows())
+}

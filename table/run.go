@@ -1,0 +1,245 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/internal/take"
+	"github.com/tidelake/tidelake/io/datafile"
+	"github.com/tidelake/tidelake/io/store"
+	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/mergeengine"
+	"github.com/tidelake/tidelake/schema"
+)
+
+// fileRun reads the files of a run one after the other, in the read schema.
+// For a merge it hands out sequence numbers and kinds too; alone it hands out
+// only rows that are visible. It implements lsm.Run.
+type fileRun struct {
+	ctx     context.Context // of the read this run belongs to
+	split   *splitReader
+	files   rankedRun
+	merging bool
+	batch   int
+
+	at     int // files opened so far
+	object store.Object
+	reader *datafile.Reader
+	plans  []columnPlan
+	kinds  bool // the open file may hold deletes, so kinds are read
+	rows   int64
+	schema *arrow.Schema
+}
+
+func (r *splitReader) newRun(ctx context.Context, files rankedRun, merging bool, batch int) *fileRun {
+	return &fileRun{ctx: ctx, split: r, files: files, merging: merging, batch: batch}
+}
+
+// Name is the file being read.
+func (f *fileRun) Name() string {
+	if f.at == 0 {
+		return f.files[0].Name
+	}
+	return f.files[f.at-1].Name
+}
+
+// Rank is the age of the file being read.
+func (f *fileRun) Rank() int { return f.files[max(f.at-1, 0)].rank }
+
+// Close closes the open file.
+func (f *fileRun) Close() error {
+	var errs []error
+	if f.reader != nil {
+		errs = append(errs, f.reader.Close())
+	}
+	if f.object != nil {
+		errs = append(errs, f.object.Close())
+	}
+	f.reader, f.object = nil, nil
+	return errors.Join(errs...)
+}
+
+// Next returns the next batch that has rows.
+func (f *fileRun) Next() (arrow.RecordBatch, error) {
+	for {
+		if f.reader == nil {
+			if f.at == len(f.files) {
+				return nil, io.EOF
+			}
+			if err := f.openNext(); err != nil {
+				return nil, err
+			}
+		}
+		rec, err := f.reader.Next()
+		if errors.Is(err, io.EOF) {
+			if err := f.endOfFile(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out, err := f.shape(rec)
+		rec.Release()
+		if err != nil || out.NumRows() > 0 {
+			return out, err
+		}
+		out.Release()
+	}
+}
+
+// openNext opens the next file of the run.
+func (f *fileRun) openNext() error {
+	meta := &f.files[f.at].DataFile
+	f.at++
+	s := f.split.scan
+	own, err := s.table.schemas.get(f.ctx, meta.SchemaID)
+	if err != nil {
+		return err
+	}
+	if f.plans, err = planColumns(f.split.stored, own.Fields); err != nil {
+		return &fault.Error{File: meta.Name, Err: err}
+	}
+	f.kinds = f.merging || (len(s.schema.PrimaryKeys) > 0 && mayDelete(*meta))
+	st, key, err := f.split.locate(f.ctx, meta)
+	if err != nil {
+		return err
+	}
+	if f.object, err = st.Open(f.ctx, key, meta.Size); err != nil {
+		return err
+	}
+	f.reader, err = datafile.Open(f.ctx, f.object, key, datafile.ReaderOptions{
+		Format: fileFormat(meta.Name), Fields: f.asked(), BatchRows: f.batch, Alloc: s.table.world.Alloc,
+		Keep: f.keep(meta, own), Parallel: f.columnsAtOnce(), Prefetch: !f.merging && f.split.parallel > 1,
+	})
+	if err != nil {
+		return err
+	}
+	if f.reader.Rows() != meta.Rows {
+		return fault.Corrupt(key, fmt.Sprintf("holds %d rows, its manifest says %d", f.reader.Rows(), meta.Rows), nil)
+	}
+	return nil
+}
+
+// columnsAtOnce: runs of a merge are decoded beside each other already.
+func (f *fileRun) columnsAtOnce() int {
+	if f.merging {
+		return 1
+	}
+	return f.split.parallel
+}
+
+func (f *fileRun) endOfFile() error { return f.Close() }
+
+// asked are the columns to read from the file, under the names it has for them.
+func (f *fileRun) asked() []schema.Field {
+	var out []schema.Field
+	if f.merging {
+		out = append(out, schema.Field{Name: schema.SequenceName, Type: schema.Type{Kind: schema.BigInt}})
+	}
+	if f.kinds {
+		out = append(out, schema.Field{Name: schema.ValueKindName, Type: schema.Type{Kind: schema.TinyInt}})
+	}
+	for _, p := range f.plans {
+		if p.have {
+			out = append(out, p.ask)
+		}
+	}
+	return out
+}
+
+// keep prunes row groups and pages: by the whole filter where this file's rows
+// stand alone, by the key alone where they hide older versions.
+func (f *fileRun) keep(meta *manifest.DataFile, own *schema.Table) func(func(string) (datafile.ColumnStats, bool), int64) bool {
+	filter := f.split.scan.filter
+	if f.merging {
+		filter = f.split.keyPart
+	}
+	if filter.IsTrue() {
+		return nil
+	}
+	return func(stats func(string) (datafile.ColumnStats, bool), rows int64) bool {
+		return filter.MayMatch(func(name string) (any, any, int64, bool) {
+			want, _ := f.split.scan.schema.Field(name)
+			have, ok := byID(own.Fields, want.ID)
+			if !ok || !have.Type.EqualIgnoringNullability(want.Type) || f.split.constant[name] != nil {
+				return nil, nil, -1, false
+			}
+			c, ok := stats(have.Name)
+			return c.Min, c.Max, c.Nulls, ok
+		}, rows)
+	}
+}
+
+// shape brings a batch of the file to the read schema.
+func (f *fileRun) shape(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
+	mem := f.split.scan.table.world.Alloc
+	cols := make([]arrow.Array, 0, len(f.plans)+2)
+	defer func() { releaseAll(cols) }()
+	from := 0
+	if f.merging {
+		rec.Column(0).Retain()
+		rec.Column(1).Retain()
+		cols = append(cols, rec.Column(0), rec.Column(1))
+		from = 2
+	} else if f.kinds {
+		from = 1
+	}
+	for i := range f.plans {
+		var col arrow.Array
+		if f.plans[i].have {
+			col = rec.Column(from)
+			from++
+		}
+		out, err := f.plans[i].apply(col, int(rec.NumRows()), mem)
+		if err != nil {
+			return nil, err
+		}
+		cols = append(cols, out)
+	}
+	if f.schema == nil {
+		f.schema = f.outSchema()
+	}
+	out := array.NewRecordBatch(f.schema, cols, rec.NumRows())
+	if f.merging || !f.kinds {
+		return out, nil
+	}
+	defer out.Release()
+	return take.Record(out, visible(rec.Column(0).(*array.Int8)), mem)
+}
+
+func (f *fileRun) outSchema() *arrow.Schema {
+	var fields []arrow.Field
+	if f.merging {
+		fields = append(fields,
+			arrow.Field{Name: schema.SequenceName, Type: arrow.PrimitiveTypes.Int64},
+			arrow.Field{Name: schema.ValueKindName, Type: arrow.PrimitiveTypes.Int8})
+	}
+	for _, p := range f.plans {
+		fields = append(fields, arrow.Field{Name: p.want.Name, Type: p.arrow, Nullable: true})
+	}
+	return arrow.NewSchema(fields, nil)
+}
+
+// visible are the rows that were not deleted.
+func visible(kinds *array.Int8) []int32 {
+	rows := make([]int32, 0, kinds.Len())
+	for i, k := range kinds.Values() {
+		if !mergeengine.Retracts(k) {
+			rows = append(rows, int32(i))
+		}
+	}
+	return rows
+}
+
+// fileFormat is what follows the last dot of a file's name.
+func fileFormat(name string) string { return strings.TrimPrefix(path.Ext(name), ".") }

@@ -1,0 +1,288 @@
+package table
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/predicate"
+	"github.com/tidelake/tidelake/schema"
+	"github.com/tidelake/tidelake/snapshot"
+)
+
+// ScanOptions says what a scan returns. The zero value is the whole newest snapshot.
+type ScanOptions struct {
+	// Columns are the columns to return, in this order; nil returns all.
+	Columns []string
+	// Where keeps the rows for which it is true, as text: "a > 3 AND dt = '2026-01-01'".
+	Where string
+	// Filter is the same as a built expression; both must hold when both are given.
+	Filter predicate.Expr
+	// Limit ends the scan after so many rows; 0 is no limit.
+	Limit int64
+	// Snapshot reads this snapshot, with its own schema; 0 is the newest.
+	Snapshot int64
+	// AsOf reads the newest snapshot committed at or before this time.
+	AsOf time.Time
+	// BatchRows bounds the rows of a batch. Default 8192.
+	BatchRows int
+}
+
+// Scan is one read of one snapshot, which is resolved when the scan is made:
+// later commits do not change it. Its methods may be called concurrently and
+// more than once.
+type Scan struct {
+	table    *Table
+	options  ScanOptions
+	snapshot *snapshot.Snapshot // nil: the table has none
+	schema   *schema.Table      // the read schema
+	fields   []schema.Field     // result columns
+	filter   predicate.Expr
+	arrow    *arrow.Schema
+}
+
+// Scan resolves the snapshot, the columns and the filter. Errors: ErrNotFound
+// (no such snapshot), ErrInvalid (columns, filter).
+func (t *Table) Scan(ctx context.Context, o ScanOptions) (*Scan, error) {
+	s := &Scan{table: t, options: o, schema: t.schema}
+	if err := s.resolve(ctx); err != nil {
+		return nil, t.wrap("scan", err)
+	}
+	if err := s.project(); err != nil {
+		return nil, t.wrap("scan", err)
+	}
+	return s, nil
+}
+
+// resolve finds the snapshot and the schema to read with (streaming format, section 8.1).
+func (s *Scan) resolve(ctx context.Context) error {
+	var err error
+	switch o := s.options; {
+	case o.Snapshot != 0 && !o.AsOf.IsZero():
+		return fault.Invalid("a scan takes a snapshot id or a time, not both")
+	case o.Snapshot != 0:
+		s.snapshot, err = s.table.chain.Get(ctx, o.Snapshot)
+		if isNotFound(err) {
+			return s.noSuchSnapshot(ctx, o.Snapshot)
+		}
+	case !o.AsOf.IsZero():
+		s.snapshot, err = s.table.chain.AtOrBefore(ctx, o.AsOf.UnixMilli())
+		if err == nil && s.snapshot == nil {
+			err = &fault.Error{Class: fault.ErrNotFound, Detail: "no snapshot at or before " + o.AsOf.Format(time.RFC3339Nano), Hint: "list the snapshots for the times that are left"}
+		}
+	default:
+		s.snapshot, err = s.table.chain.Latest(ctx)
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	s.schema, err = s.table.schemas.get(ctx, s.snapshot.SchemaID)
+	return err
+}
+
+func (s *Scan) noSuchSnapshot(ctx context.Context, id int64) error {
+	e := &fault.Error{Class: fault.ErrNotFound, Snapshot: id, Detail: "it was never made, or has expired"}
+	first, err1 := s.table.chain.Earliest(ctx)
+	last, err2 := s.table.chain.Latest(ctx)
+	if err1 == nil && err2 == nil && first != nil && last != nil {
+		e.Hint = "snapshots " + itoa(first.ID) + " to " + itoa(last.ID) + " can be read"
+	}
+	return e
+}
+
+func (s *Scan) project() error {
+	var err error
+	s.fields = s.schema.Fields
+	if s.options.Columns != nil {
+		if s.fields, err = s.schema.FieldsByName(s.options.Columns); err != nil {
+			return err
+		}
+	}
+	if s.arrow, err = schema.ArrowSchema(s.fields); err != nil {
+		return err
+	}
+	if s.filter, err = s.options.Filter.Bind(s.schema.Fields); err != nil {
+		return err
+	}
+	if s.options.Where != "" {
+		where, err := predicate.Parse(s.options.Where, s.schema.Fields, s.table.settings.TimeZone)
+		if err != nil {
+			return err
+		}
+		s.filter = predicate.And(s.filter, where)
+	}
+	return nil
+}
+
+// Snapshot is the snapshot that the scan reads, nil for a table without one.
+func (s *Scan) Snapshot() *snapshot.Snapshot { return s.snapshot }
+
+// Fields are the columns of the result.
+func (s *Scan) Fields() []schema.Field { return s.fields }
+
+// Schema is the Arrow schema of the result.
+func (s *Scan) Schema() *arrow.Schema { return s.arrow }
+
+// Batches plans and reads the scan. Splits are read in parallel and delivered
+// in order, within bounded memory. A batch is borrowed until the next step:
+// Retain it to keep it. Breaking off the loop releases everything. An error
+// ends the sequence.
+func (s *Scan) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		splits, err := s.Plan(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for rec, err := range s.ReadSplits(ctx, splits) {
+			if !yield(rec, err) {
+				return
+			}
+		}
+	}
+}
+
+// ReadSplits reads splits of this scan, which may have been planned elsewhere
+// for the same snapshot; see Batches.
+func (s *Scan) ReadSplits(ctx context.Context, splits []Split) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		left := s.options.Limit
+		for rec, err := range s.inOrder(ctx, splits) {
+			if err != nil {
+				yield(nil, s.table.wrap("scan", err))
+				return
+			}
+			if s.options.Limit > 0 && rec.NumRows() >= left {
+				last := rec.NewSlice(0, left)
+				yield(last, nil)
+				last.Release()
+				return
+			}
+			left -= rec.NumRows()
+			if !yield(rec, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Reader is Batches as an Arrow record reader. Release it when done.
+func (s *Scan) Reader(ctx context.Context) (array.RecordReader, error) {
+	return array.ReaderFromIter(s.arrow, s.Batches(ctx)), nil
+}
+
+// Count returns the number of rows without decoding columns that do not matter.
+func (s *Scan) Count(ctx context.Context) (int64, error) {
+	narrow := *s
+	narrow.fields, narrow.arrow = nil, arrow.NewSchema(nil, nil)
+	splits, err := narrow.Plan(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var rows int64
+	rest := splits[:0]
+	for _, split := range splits {
+		if split.raw() && s.filter.IsTrue() {
+			rows += split.rows()
+		} else {
+			rest = append(rest, split)
+		}
+	}
+	for rec, err := range narrow.ReadSplits(ctx, rest) {
+		if err != nil {
+			return 0, err
+		}
+		rows += rec.NumRows()
+	}
+	if s.options.Limit > 0 {
+		rows = min(rows, s.options.Limit)
+	}
+	return rows, nil
+}
+
+// inOrder reads several splits at once and yields their batches split by split.
+func (s *Scan) inOrder(ctx context.Context, splits []Split) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		cores := s.table.settings.Parallel
+		lanes := min(cores, len(splits))
+		var open []*lane
+		defer func() {
+			cancel()
+			for _, l := range open {
+				l.drain()
+			}
+		}()
+		inside := max(1, cores/max(1, lanes))
+		for next := 0; next < len(splits) || len(open) > 0; {
+			for len(open) < lanes && next < len(splits) {
+				open = append(open, s.startLane(ctx, splits[next], inside))
+				next++
+			}
+			for got := range open[0].out {
+				if got.err != nil {
+					yield(nil, got.err)
+					return
+				}
+				more := yield(got.rec, nil)
+				got.rec.Release()
+				if !more {
+					return
+				}
+			}
+			open = open[1:]
+		}
+		if err := ctx.Err(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// lane is one split being read ahead by its own goroutine.
+type lane struct{ out chan batchOrError }
+
+type batchOrError struct {
+	rec arrow.RecordBatch
+	err error
+}
+
+// laneDepth is how many batches a split may be ahead of its consumer.
+const laneDepth = 2
+
+func (s *Scan) startLane(ctx context.Context, split Split, parallel int) *lane {
+	l := &lane{out: make(chan batchOrError, laneDepth)}
+	go func() {
+		defer close(l.out)
+		for rec, err := range s.readSplit(ctx, split, parallel) {
+			if err == nil {
+				rec.Retain()
+			}
+			select {
+			case l.out <- batchOrError{rec, err}:
+			case <-ctx.Done():
+				if err == nil {
+					rec.Release()
+				}
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return l
+}
+
+// drain waits for the goroutine to end and releases what it had read.
+func (l *lane) drain() {
+	for got := range l.out {
+		if got.err == nil {
+			got.rec.Release()
+		}
+	}
+}

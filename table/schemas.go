@@ -1,0 +1,115 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/io/store"
+	"github.com/tidelake/tidelake/schema"
+)
+
+// schemaFiles reads schema/schema-N, each at most once: a published schema
+// file never changes. Safe for concurrent use.
+type schemaFiles struct {
+	store store.Store
+	mu    sync.Mutex
+	byID  map[int64]*schema.Table
+}
+
+func newSchemaFiles(st store.Store) *schemaFiles {
+	return &schemaFiles{store: st, byID: make(map[int64]*schema.Table)}
+}
+
+func schemaKey(id int64) string { return "schema/schema-" + strconv.FormatInt(id, 10) }
+
+// ids lists the schema ids that exist.
+func (s *schemaFiles) ids(ctx context.Context) ([]int64, error) {
+	var ids []int64
+	for info, err := range s.store.List(ctx, "schema") {
+		if err != nil {
+			return nil, err
+		}
+		digits, ok := strings.CutPrefix(info.Name, "schema-")
+		if id, err := strconv.ParseInt(digits, 10, 64); ok && err == nil && id >= 0 && !info.Dir {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+func (s *schemaFiles) latest(ctx context.Context) (*schema.Table, error) {
+	ids, err := s.ids(ctx)
+	if err != nil {
+		return nil, err
+	}
+	newest := int64(-1)
+	for _, id := range ids {
+		newest = max(newest, id)
+	}
+	if newest < 0 {
+		return nil, &fault.Error{Class: fault.ErrNotFound, File: "schema/", Detail: "no schema file: there is no table here"}
+	}
+	return s.get(ctx, newest)
+}
+
+func (s *schemaFiles) get(ctx context.Context, id int64) (*schema.Table, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sc := s.byID[id]; sc != nil {
+		return sc, nil
+	}
+	data, err := s.store.ReadAll(ctx, schemaKey(id))
+	if err != nil {
+		return nil, err
+	}
+	sc, err := schema.ParseTable(data)
+	if err != nil {
+		return nil, &fault.Error{File: schemaKey(id), Err: err}
+	}
+	if sc.ID != id {
+		return nil, fault.Corrupt(schemaKey(id), fmt.Sprintf("holds schema id %d", sc.ID), nil)
+	}
+	s.byID[id] = sc
+	return sc, nil
+}
+
+// newestID answers the newest schema id by asking for the one after the
+// newest known, without a listing.
+func (s *schemaFiles) newestID(ctx context.Context, known int64) (int64, error) {
+	for {
+		_, err := s.store.Stat(ctx, schemaKey(known+1))
+		if errors.Is(err, fault.ErrNotFound) {
+			return known, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		known++
+	}
+}
+
+// Create makes a new table at st's root by publishing schema-0. It fails with
+// ErrExists where a table already is, and ErrInvalid with every fault of sc.
+func Create(ctx context.Context, st store.Store, sc *schema.Table) error {
+	if err := sc.Validate(); err != nil {
+		return err
+	}
+	files := newSchemaFiles(st)
+	ids, err := files.ids(ctx)
+	if err != nil {
+		return err
+	}
+	if len(ids) > 0 {
+		return &fault.Error{Class: fault.ErrExists, File: schemaKey(ids[0]), Detail: "a table is already here"}
+	}
+	data, err := sc.Marshal()
+	if err != nil {
+		return err
+	}
+	return st.CreateIfAbsent(ctx, schemaKey(sc.ID), data)
+}

@@ -1,0 +1,125 @@
+package table
+
+import (
+	"context"
+
+	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/schema"
+	"github.com/tidelake/tidelake/snapshot"
+)
+
+// sequences knows the next free sequence number of every bucket, as far as
+// snapshots tell. It reads the newest snapshot once and then only what later
+// snapshots added, so that the rows of a live writer stay newer than those
+// that other writers committed before it flushes.
+type sequences struct {
+	table  *Table
+	known  map[bucketKey]int64
+	loaded bool
+	seen   int64 // newest snapshot read, 0 for none
+}
+
+func newSequences(t *Table) *sequences {
+	return &sequences{table: t, known: make(map[bucketKey]int64)}
+}
+
+// needed tells whether this table numbers rows after those already stored:
+// bucket-unaware append writers always begin at 0.
+func (s *sequences) needed() bool { return s.table.schema.BucketMode() != schema.BucketUnaware }
+
+// next is the first free number of a bucket.
+func (s *sequences) next(ctx context.Context, key bucketKey) (int64, error) {
+	if !s.needed() {
+		return 0, nil
+	}
+	if !s.loaded {
+		if err := s.refresh(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return s.known[key], nil
+}
+
+// raise notes numbers that this writer used itself.
+func (s *sequences) raise(key bucketKey, next int64) {
+	if s.needed() {
+		s.known[key] = max(s.known[key], next)
+	}
+}
+
+// refresh catches up with the newest snapshot.
+func (s *sequences) refresh(ctx context.Context) error {
+	if !s.needed() {
+		return nil
+	}
+	newest, err := s.table.chain.Latest(ctx)
+	if err != nil {
+		return err
+	}
+	s.loaded = true
+	if newest == nil || newest.ID == s.seen {
+		return nil
+	}
+	if s.seen > 0 && newest.ID > s.seen {
+		if ok, err := s.follow(ctx, newest); ok || err != nil {
+			return err
+		}
+	}
+	return s.reload(ctx, newest)
+}
+
+// reload reads the highest number of every bucket from a whole snapshot.
+func (s *sequences) reload(ctx context.Context, at *snapshot.Snapshot) error {
+	if err := s.read(ctx, at, at.BaseManifestList); err != nil {
+		return err
+	}
+	if err := s.read(ctx, at, at.DeltaManifestList); err != nil {
+		return err
+	}
+	s.seen = at.ID
+	return nil
+}
+
+// follow reads the deltas since the snapshot seen last; false when one of
+// them has expired already.
+func (s *sequences) follow(ctx context.Context, newest *snapshot.Snapshot) (bool, error) {
+	for id := s.seen + 1; id <= newest.ID; id++ {
+		at := newest
+		if id < newest.ID {
+			got, err := s.table.chain.Get(ctx, id)
+			if isNotFound(err) {
+				return false, nil
+			}
+			if err != nil {
+				return false, err
+			}
+			at = got
+		}
+		if err := s.read(ctx, at, at.DeltaManifestList); err != nil {
+			if isNotFound(err) {
+				return false, nil
+			}
+			return false, err
+		}
+		s.seen = id
+	}
+	return true, nil
+}
+
+// read raises the numbers by every file that a manifest list adds. Files
+// deleted since do no harm: numbers only have to be high enough.
+func (s *sequences) read(ctx context.Context, at *snapshot.Snapshot, list string) error {
+	metas, err := s.table.manifest.ReadList(ctx, list)
+	if err != nil {
+		return err
+	}
+	for e, err := range s.table.manifest.Scan(ctx, metas, nil) {
+		if err != nil {
+			return err
+		}
+		if e.Kind == manifest.Add {
+			s.raise(bucketKey{string(e.Partition), e.Bucket}, e.File.MaxSequence+1)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package table
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/google/uuid"
+
+	"github.com/tidelake/tidelake/internal/partition"
+	"github.com/tidelake/tidelake/io/store"
+	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/schema"
+	"github.com/tidelake/tidelake/snapshot"
+)
+
+// Settings are the plain values a caller may choose. The zero value is ready.
+type Settings struct {
+	// TimeZone is the session's: column defaults and filters without an
+	// offset, LTZ partitions, and the creation time of files. Default UTC.
+	TimeZone *time.Location
+	// Parallel bounds the goroutines of one scan or one flush. Default GOMAXPROCS.
+	Parallel int
+	// AllowOutsideRoots lets data be read from external paths that the table
+	// declares outside its warehouse. Default false: refused.
+	AllowOutsideRoots bool
+}
+
+// Components are the outside world of a table, injected so that tests decide
+// them. The zero value is the real world.
+type Components struct {
+	Clock  func() time.Time                           // default time.Now
+	NewID  func() string                              // random file identity, default a UUID
+	Sleep  func(context.Context, time.Duration) error // waits between commit attempts
+	Rand   func() float64                             // 0..1, spreads those waits
+	Logger *slog.Logger                               // default: discards
+	Alloc  memory.Allocator                           // default: Go's heap
+	// External opens the store of a declared external path. Default store.Open.
+	External func(ctx context.Context, url string) (store.Store, error)
+}
+
+// Table is one open table: its newest schema when it was opened, and the ways
+// to read and write it. It holds no connection beyond its Store and needs no
+// Close. All methods may be called concurrently.
+type Table struct {
+	name     string
+	store    store.Store
+	schema   *schema.Table
+	options  *schema.Options
+	settings Settings
+	world    Components
+	schemas  *schemaFiles
+	chain    *snapshot.Chain
+	paths    *partition.Paths
+	manifest *manifest.IO
+	warned   sync.Map // sentences logged already
+}
+
+// warnOnce logs a sentence once a table.
+func (t *Table) warnOnce(sentence string) {
+	if _, said := t.warned.LoadOrStore(sentence, true); !said {
+		t.world.Logger.Warn(sentence, "table", t.name)
+	}
+}
+
+// Open opens the table whose root directory st is. Name is "db.table", used in
+// messages. It reads the newest schema file and refuses, by name, options that
+// make reading impossible. Errors: ErrNotFound, ErrCorrupt, ErrUnsupported.
+func Open(ctx context.Context, st store.Store, name string, settings Settings, world Components) (*Table, error) {
+	t := &Table{name: name, store: st, settings: settings.withDefaults(), world: world.withDefaults()}
+	t.schemas = newSchemaFiles(st)
+	sc, err := t.schemas.latest(ctx)
+	if err != nil {
+		return nil, t.wrap("open", err)
+	}
+	if err := t.bind(sc); err != nil {
+		return nil, t.wrap("open", err)
+	}
+	for _, w := range t.options.Warnings() {
+		t.world.Logger.Warn(w, "table", name)
+	}
+	return t, nil
+}
+
+// bind derives everything that follows from the schema.
+func (t *Table) bind(sc *schema.Table) error {
+	options, err := schema.ParseOptions(sc.Options)
+	if err != nil {
+		return err
+	}
+	if err := options.CheckRead(sc); err != nil {
+		return err
+	}
+	t.schema, t.options = sc, options
+	t.paths = partition.New(sc.PartitionFields(), options.PartitionDefaultName, options.PartitionLegacyName, t.settings.TimeZone)
+	t.chain = snapshot.NewChain(t.store, "")
+	t.manifest = t.newManifestIO()
+	return nil
+}
+
+func (t *Table) newManifestIO() *manifest.IO {
+	return manifest.NewIO(t.store, "manifest", manifest.IOOptions{
+		Compression: t.options.ManifestCompression,
+		ZstdLevel:   t.options.ZstdLevel,
+		TargetSize:  t.options.ManifestTargetSize,
+		NewID:       t.world.NewID,
+		Partition:   t.schema.PartitionFields(),
+	})
+}
+
+// Name is the table's "db.table".
+func (t *Table) Name() string { return t.name }
+
+// Schema is the newest schema when the table was opened. It is shared: do not change it.
+func (t *Table) Schema() *schema.Table { return t.schema }
+
+// Options are the table's options, parsed. They are shared: do not change them.
+func (t *Table) Options() *schema.Options { return t.options }
+
+// Snapshots is the table's chain of snapshots.
+func (t *Table) Snapshots() *snapshot.Chain { return t.chain }
+
+func (s Settings) withDefaults() Settings {
+	if s.TimeZone == nil {
+		s.TimeZone = time.UTC
+	}
+	if s.Parallel <= 0 {
+		s.Parallel = defaultParallel()
+	}
+	return s
+}
+
+func (c Components) withDefaults() Components {
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.NewID == nil {
+		c.NewID = uuid.NewString
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Alloc == nil {
+		c.Alloc = memory.DefaultAllocator
+	}
+	if c.External == nil {
+		c.External = store.Open
+	}
+	return c
+}

@@ -1,0 +1,283 @@
+package table
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/internal/rowjson"
+	"github.com/tidelake/tidelake/schema"
+)
+
+// WriterOptions are the choices of one Writer. The zero value is ready.
+type WriterOptions struct {
+	// User is the commit user: a name that only this writer, and its later
+	// incarnations, carry. Default: random, which suits batch jobs; a service
+	// that wants replays recognised gives a name that survives its restarts.
+	User string
+}
+
+// BatchIdentifier is the commit identifier of batch jobs, which commit once
+// under a fresh user.
+const BatchIdentifier = math.MaxInt64
+
+// rowBatch is how many single rows are gathered into one Arrow batch.
+const rowBatch = 4096
+
+// Writer turns rows into data files and commit messages.
+//
+//	Write, Put, Delete ─► buffers by partition and bucket ─► Prepare: files ─► Commit: snapshot
+//
+// Rows given before a Prepare belong to that commit. Memory is bounded by the
+// table's write-buffer-size plus one batch: a full buffer is written out as
+// level-0 files at once. A Writer never compacts; run a compactor beside it.
+//
+// All methods may be called concurrently; they take turns. After an error in
+// Write, Put, Delete or Prepare the rows since the last Prepare are gone from
+// the writer: Close it, open another and send them again.
+type Writer struct {
+	table   *Table
+	commits *Committer
+
+	mu      sync.Mutex
+	canon   *canonicalizer
+	router  *router
+	filter  rowFilter
+	buffers *bufferPool
+	rows    *rowjson.Appender // single rows on their way to a batch
+	pending int               // rows in there
+	seen    int64             // rows accepted, for messages
+	broken  error
+	closed  bool
+}
+
+// NewWriter opens a writer on the table's newest schema. It refuses, by name,
+// options whose writing is not built. It starts no goroutine that outlives a call.
+func (t *Table) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error) {
+	if err := t.options.CheckWrite(t.schema); err != nil {
+		return nil, t.wrap("open writer", err)
+	}
+	commits, err := t.NewCommitter(ctx, o.User)
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{table: t, commits: commits, filter: rowFilter{t.options.IgnoreDelete, t.options.IgnoreUpdateBefore}}
+	if w.router, err = newRouter(t.schema, t.options); err != nil {
+		return nil, t.wrap("open writer", err)
+	}
+	if w.canon, err = newCanonicalizer(t, t.world.Alloc); err != nil {
+		return nil, t.wrap("open writer", err)
+	}
+	if w.buffers, err = newBufferPool(t); err != nil {
+		return nil, t.wrap("open writer", err)
+	}
+	if len(t.schema.PrimaryKeys) > 0 && !t.options.WriteOnly {
+		t.warnOnce("this writer does not compact: run a compactor beside it, or reads grow slower with every commit")
+	}
+	return w, nil
+}
+
+// User is the commit user of this writer.
+func (w *Writer) User() string { return w.commits.User() }
+
+// Write adds a batch of rows. Columns are matched by name; one that is missing
+// is null, or the column's default. An int8 column _VALUE_KIND, if there is
+// one, gives each row's kind (0 +I, 1 -U, 2 +U, 3 -D); without it every row is
+// an insert, which in a primary-key table replaces the row of the same key.
+// The batch is retained until its rows are in files; the caller may release it
+// at once, and must not change its buffers.
+func (w *Writer) Write(ctx context.Context, rec arrow.RecordBatch) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.ready(); err != nil {
+		return err
+	}
+	if err := w.flushRows(ctx); err != nil {
+		return w.fail("write", err)
+	}
+	return w.fail("write", w.add(ctx, rec))
+}
+
+// Put adds one row: a struct (or pointer to one) whose fields carry the tag
+// `tidelake:"column"` or the column's name in camel case, or a Row. In a
+// primary-key table it replaces the row of the same key.
+//
+// Go values by column type: bool; any integer in range; float32 and float64;
+// string; []byte; decimal128.Num or string for DECIMAL; time.Time for DATE,
+// TIMESTAMP (wall clock) and TIMESTAMP_LTZ (instant); time.Duration for TIME;
+// slices for ARRAY; maps for MAP and, element to count, MULTISET; structs or
+// Row for ROW. A nil pointer, slice, map or interface is null.
+func (w *Writer) Put(ctx context.Context, row any) error {
+	return w.WriteRow(ctx, schema.Insert, row)
+}
+
+// Delete adds a deletion of the row with row's primary key; other columns may
+// be left out unless they are NOT NULL.
+func (w *Writer) Delete(ctx context.Context, row any) error {
+	return w.WriteRow(ctx, schema.Delete, row)
+}
+
+// WriteRow adds one row of the given kind; see Put.
+func (w *Writer) WriteRow(ctx context.Context, kind schema.RowKind, row any) error {
+	values, err := rowValues(w.table.schema.Fields, row, w.table.settings.TimeZone)
+	if err != nil {
+		return w.table.wrap("write", err)
+	}
+	return w.WriteValues(ctx, kind, values)
+}
+
+// WriteValues adds one row of metadata values (see schema.TimestampValue), one
+// for each column in schema order. It does not keep the slice.
+func (w *Writer) WriteValues(ctx context.Context, kind schema.RowKind, values []any) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.ready(); err != nil {
+		return err
+	}
+	if w.rows == nil {
+		rows, err := rowjson.NewAppender(nullable(w.table.schema.Fields), w.table.world.Alloc)
+		if err != nil {
+			return w.table.wrap("write", err)
+		}
+		w.rows = rows
+	}
+	if err := w.rows.Append(kind, values); err != nil {
+		return w.table.wrap("write", err)
+	}
+	if w.pending++; w.pending < rowBatch {
+		return nil
+	}
+	return w.fail("write", w.flushRows(ctx))
+}
+
+// nullable lets single rows carry nulls as far as the checks that name the row.
+func nullable(fields []schema.Field) []schema.Field {
+	out := make([]schema.Field, len(fields))
+	for i, f := range fields {
+		f.Type.Nullable = true
+		out[i] = f
+	}
+	return out
+}
+
+func (w *Writer) ready() error {
+	if w.closed {
+		return w.table.wrap("write", &fault.Error{Class: fault.ErrClosed, Detail: "the writer was closed"})
+	}
+	if w.broken != nil {
+		return w.table.wrap("write", fmt.Errorf("an earlier call failed and its rows are gone; open a new writer: %w", w.broken))
+	}
+	return nil
+}
+
+// fail remembers an error that lost rows.
+func (w *Writer) fail(op string, err error) error {
+	if err != nil {
+		w.broken = err
+	}
+	return w.table.wrap(op, err)
+}
+
+// flushRows moves single rows into the buffers.
+func (w *Writer) flushRows(ctx context.Context) error {
+	if w.pending == 0 {
+		return nil
+	}
+	rec, kinds := w.rows.Flush()
+	defer rec.Release()
+	w.pending = 0
+	return w.addKinds(ctx, rec, kinds)
+}
+
+func (w *Writer) add(ctx context.Context, rec arrow.RecordBatch) error {
+	return w.addKinds(ctx, rec, nil)
+}
+
+// addKinds canonicalises, routes and buffers one batch.
+func (w *Writer) addKinds(ctx context.Context, rec arrow.RecordBatch, given []int8) error {
+	stored, kinds, err := w.canon.apply(rec, w.seen)
+	if err != nil {
+		return err
+	}
+	defer stored.Release()
+	if given != nil && w.canon.kindFrom < 0 {
+		kinds = given
+	}
+	w.seen += rec.NumRows()
+	if len(w.table.schema.PrimaryKeys) == 0 {
+		if err := insertsOnly(kinds, w.seen-rec.NumRows()); err != nil {
+			return err
+		}
+	}
+	parts, err := w.router.route(stored, w.filter.keep(kinds))
+	if err != nil {
+		return err
+	}
+	return w.buffers.add(ctx, stored, kinds, parts)
+}
+
+// insertsOnly refuses changes in a table that has no key to apply them to.
+func insertsOnly(kinds []int8, firstRow int64) error {
+	for r, k := range kinds {
+		if k != int8(schema.Insert) {
+			return fault.Invalid(fmt.Sprintf("row %d: kind %s in a table without a primary key, which takes only +I", firstRow+int64(r), schema.RowKind(k)))
+		}
+	}
+	return nil
+}
+
+// Prepare writes everything buffered into files and returns the messages that
+// name them; they are durable but invisible until committed. Identifier is the
+// one they will be committed under. An empty result means there was nothing.
+func (w *Writer) Prepare(ctx context.Context, identifier int64) ([]CommitMessage, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.ready(); err != nil {
+		return nil, err
+	}
+	if err := w.flushRows(ctx); err != nil {
+		return nil, w.fail("prepare", err)
+	}
+	msgs, err := w.buffers.prepare(ctx)
+	return msgs, w.fail("prepare", err)
+}
+
+// Commit publishes messages under an identifier, at most once; see Committer.Commit.
+func (w *Writer) Commit(ctx context.Context, identifier int64, msgs []CommitMessage) error {
+	return w.commits.Commit(ctx, identifier, msgs)
+}
+
+// CommitNext prepares everything buffered and commits it under the next
+// identifier of this user. Without new rows it does nothing.
+func (w *Writer) CommitNext(ctx context.Context) error {
+	id, err := w.commits.NextIdentifier(ctx)
+	if err != nil {
+		return err
+	}
+	msgs, err := w.Prepare(ctx, id)
+	if err != nil || len(msgs) == 0 {
+		return err
+	}
+	return w.Commit(ctx, id, msgs)
+}
+
+// Close releases the writer and deletes files of rows that no Prepare handed
+// out. It is safe to call twice.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	w.canon.release()
+	if w.pending > 0 {
+		rec, _ := w.rows.Flush()
+		rec.Release()
+	}
+	return w.table.wrap("close writer", w.buffers.close())
+}

@@ -1,0 +1,191 @@
+package rowjson
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/tidelake/tidelake/internal/rowjson/literal"
+	"github.com/tidelake/tidelake/schema"
+)
+
+// batch gathers rows column by column until they are flushed.
+type batch struct {
+	members
+	schema *arrow.Schema
+	alloc  memory.Allocator
+	kinds  []int8
+	other  bool // some row is not +I
+}
+
+func newBatch(fields []schema.Field, alloc memory.Allocator, loc *time.Location) (batch, error) {
+	sc, err := schema.ArrowSchema(fields)
+	if err != nil {
+		return batch{}, err
+	}
+	if alloc == nil {
+		alloc = memory.DefaultAllocator
+	}
+	m, err := newMembers(fields, loc)
+	return batch{members: m, schema: sc, alloc: alloc}, err
+}
+
+// Rows is the number of rows that the next Flush returns.
+func (b *batch) Rows() int { return len(b.kinds) }
+
+// Bytes is the memory that these rows hold, roughly.
+func (b *batch) Bytes() int64 { return b.size() + int64(len(b.kinds)) }
+
+// end adds a row whose columns are in place, or takes back what an error left of it.
+func (b *batch) end(kind schema.RowKind, err error) error {
+	if err != nil {
+		for _, c := range b.cols {
+			c.cut(len(b.kinds)) // also what a nested value left half done
+		}
+		return b.rowError(err)
+	}
+	b.kinds = append(b.kinds, int8(kind))
+	b.other = b.other || kind != schema.Insert
+	return nil
+}
+
+// rowError names the column of an error, if it is about one.
+func (b *batch) rowError(err error) error {
+	row := &RowError{Err: err}
+	var cell *cellError
+	if errors.As(err, &cell) {
+		row.Column = b.failed
+	}
+	return row
+}
+
+// Flush returns the rows so far as a batch that the caller releases, with
+// their kinds, or nil kinds when every row is +I; nil, nil when there is no row.
+func (b *batch) Flush() (arrow.RecordBatch, []int8) {
+	if len(b.kinds) == 0 {
+		return nil, nil
+	}
+	arrays := make([]arrow.Array, len(b.cols))
+	for i, c := range b.cols {
+		data := c.build(b.alloc)
+		arrays[i] = array.MakeFromData(data)
+		data.Release()
+	}
+	rec := array.NewRecordBatch(b.schema, arrays, int64(len(b.kinds)))
+	for _, a := range arrays {
+		a.Release()
+	}
+	var kinds []int8
+	if b.other {
+		kinds = append(kinds, b.kinds...)
+	}
+	b.kinds, b.other = b.kinds[:0], false
+	return rec, kinds
+}
+
+// Decoder makes Arrow batches of JSON rows, one object a row. It is not safe
+// for concurrent use. It holds no memory of the allocator between flushes.
+type Decoder struct {
+	batch
+	p    parser
+	kind schema.RowKind
+}
+
+// NewDecoder makes a decoder of rows with the given fields; it uses Alloc and
+// Loc of opts. The error is ErrUnsupported for a type that has no text.
+func NewDecoder(fields []schema.Field, opts Options) (*Decoder, error) {
+	opts = opts.withDefaults()
+	b, err := newBatch(fields, opts.Alloc, opts.Loc)
+	if err != nil {
+		return nil, err
+	}
+	return &Decoder{batch: b}, nil
+}
+
+// Row adds one row; a column without a member is null. The error is a
+// *RowError and leaves the decoder as it was before the row.
+func (d *Decoder) Row(line []byte) error {
+	d.p.reset(line)
+	d.kind = schema.Insert
+	var err error
+	if d.p.peek() != '{' {
+		if err = d.p.skip(); err == nil {
+			err = errors.New("a row is an object, like {\"id\":1}")
+		}
+		return d.end(d.kind, err)
+	}
+	kinds := 0
+	err = d.json(&d.p, func(name string) (bool, error) {
+		if name != KindName {
+			return false, nil
+		}
+		kinds++
+		return true, d.readKind(kinds)
+	})
+	if err == nil {
+		err = d.p.finish()
+	}
+	return d.end(d.kind, err)
+}
+
+func (d *Decoder) readKind(times int) error {
+	if times > 1 {
+		return errors.New("the member _kind is there twice")
+	}
+	text, err := stringText(&d.p)
+	if err != nil {
+		return err
+	}
+	d.kind, err = parseKind(text)
+	return err
+}
+
+func parseKind(text string) (schema.RowKind, error) {
+	kind, err := schema.ParseRowKind(text)
+	if err != nil {
+		return 0, fmt.Errorf("the row kind %s is none of +I, -U, +U, -D", literal.Quote(text))
+	}
+	return kind, nil
+}
+
+// Appender makes Arrow batches of rows of Go values. It is not safe for
+// concurrent use. It holds no memory of the allocator between flushes.
+type Appender struct{ batch }
+
+// NewAppender makes an appender of rows with the given fields. A nil alloc is memory.DefaultAllocator.
+func NewAppender(fields []schema.Field, alloc memory.Allocator) (*Appender, error) {
+	b, err := newBatch(fields, alloc, time.UTC)
+	if err != nil {
+		return nil, err
+	}
+	return &Appender{b}, nil
+}
+
+// Append adds one row, given as one value a field; nil and nil pointers are
+// null. The values are copied. The metadata values of package schema fit as
+// they are; besides, integers of any width, json.Number, time.Time (on its own
+// clock for DATE, TIME and TIMESTAMP, its moment for TIMESTAMP_LTZ, cut to the
+// precision), time.Duration for TIME, text for DECIMAL, DATE, TIME, TIMESTAMP
+// and TIMESTAMP_LTZ (UTC unless it has an offset), pointers to and named types
+// of all of these. ARRAY is []any or another slice, MAP and MULTISET [][2]any
+// or a map, ROW []any in the order of its members or map[string]any. The error
+// is a *RowError and leaves the appender as it was before the row.
+func (a *Appender) Append(kind schema.RowKind, values []any) error {
+	if len(values) != len(a.cols) {
+		return &RowError{Err: fmt.Errorf("the row has %d values, want %d", len(values), len(a.cols))}
+	}
+	if kind < schema.Insert || kind > schema.Delete {
+		return &RowError{Err: fmt.Errorf("row kind %d is none of 0 to 3", int8(kind))}
+	}
+	for i, v := range values {
+		if err := readGo(v, a.cols[i]); err != nil {
+			a.failed = a.names[i]
+			return a.end(kind, err)
+		}
+	}
+	return a.end(kind, nil)
+}

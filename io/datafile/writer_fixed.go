@@ -78,7 +78,7 @@ func (v *fixedValues[T]) scratch(n int) []T {
 }
 
 func (v *fixedValues[T]) put(lo, hi int) error {
-	if v.src.view != nil {
+	if v.src.fill == nil {
 		v.add(v.src.view[lo:hi])
 		return nil
 	}
@@ -92,7 +92,7 @@ func (v *fixedValues[T]) put(lo, hi int) error {
 
 func (v *fixedValues[T]) putRows(rows []int32) error {
 	vals := v.scratch(len(rows))
-	if view := v.src.view; view != nil {
+	if view := v.src.view; v.src.pick == nil {
 		for i, r := range rows {
 			vals[i] = view[r]
 		}

@@ -18,8 +18,8 @@ type batch struct {
 	members
 	schema *arrow.Schema
 	alloc  memory.Allocator
-	kinds  []int8
-	other  bool // some row is not +I
+	rows   []int8 // the row kinds
+	mixed  bool   // some row is not +I
 }
 
 func newBatch(fields []schema.Field, alloc memory.Allocator, loc *time.Location) (batch, error) {
@@ -35,21 +35,21 @@ func newBatch(fields []schema.Field, alloc memory.Allocator, loc *time.Location)
 }
 
 // Rows is the number of rows that the next Flush returns.
-func (b *batch) Rows() int { return len(b.kinds) }
+func (b *batch) Rows() int { return len(b.rows) }
 
 // Bytes is the memory that these rows hold, roughly.
-func (b *batch) Bytes() int64 { return b.size() + int64(len(b.kinds)) }
+func (b *batch) Bytes() int64 { return b.size() + int64(len(b.rows)) }
 
 // end adds a row whose columns are in place, or takes back what an error left of it.
 func (b *batch) end(kind schema.RowKind, err error) error {
 	if err != nil {
 		for _, c := range b.cols {
-			c.cut(len(b.kinds)) // also what a nested value left half done
+			c.cut(len(b.rows)) // also what a nested value left half done
 		}
 		return b.rowError(err)
 	}
-	b.kinds = append(b.kinds, int8(kind))
-	b.other = b.other || kind != schema.Insert
+	b.rows = append(b.rows, int8(kind))
+	b.mixed = b.mixed || kind != schema.Insert
 	return nil
 }
 
@@ -66,7 +66,7 @@ func (b *batch) rowError(err error) error {
 // Flush returns the rows so far as a batch that the caller releases, with
 // their kinds, or nil kinds when every row is +I; nil, nil when there is no row.
 func (b *batch) Flush() (arrow.RecordBatch, []int8) {
-	if len(b.kinds) == 0 {
+	if len(b.rows) == 0 {
 		return nil, nil
 	}
 	arrays := make([]arrow.Array, len(b.cols))
@@ -75,15 +75,15 @@ func (b *batch) Flush() (arrow.RecordBatch, []int8) {
 		arrays[i] = array.MakeFromData(data)
 		data.Release()
 	}
-	rec := array.NewRecordBatch(b.schema, arrays, int64(len(b.kinds)))
+	rec := array.NewRecordBatch(b.schema, arrays, int64(len(b.rows)))
 	for _, a := range arrays {
 		a.Release()
 	}
 	var kinds []int8
-	if b.other {
-		kinds = append(kinds, b.kinds...)
+	if b.mixed {
+		kinds = append(kinds, b.rows...)
 	}
-	b.kinds, b.other = b.kinds[:0], false
+	b.rows, b.mixed = b.rows[:0], false
 	return rec, kinds
 }
 
@@ -91,8 +91,10 @@ func (b *batch) Flush() (arrow.RecordBatch, []int8) {
 // for concurrent use. It holds no memory of the allocator between flushes.
 type Decoder struct {
 	batch
-	p    parser
-	kind schema.RowKind
+	p     parser
+	kind  schema.RowKind
+	kinds int // how often the row has the member _kind
+	other func(name string) (bool, error)
 }
 
 // NewDecoder makes a decoder of rows with the given fields; it uses Alloc and
@@ -103,7 +105,9 @@ func NewDecoder(fields []schema.Field, opts Options) (*Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Decoder{batch: b}, nil
+	d := &Decoder{batch: b}
+	d.other = d.member // made once, not for every row
+	return d, nil
 }
 
 // Row adds one row; a column without a member is null. The error is a
@@ -118,30 +122,26 @@ func (d *Decoder) Row(line []byte) error {
 		}
 		return d.end(d.kind, err)
 	}
-	kinds := 0
-	err = d.json(&d.p, func(name string) (bool, error) {
-		if name != KindName {
-			return false, nil
-		}
-		kinds++
-		return true, d.readKind(kinds)
-	})
-	if err == nil {
+	d.kinds = 0
+	if err = d.json(&d.p, d.other); err == nil {
 		err = d.p.finish()
 	}
 	return d.end(d.kind, err)
 }
 
-func (d *Decoder) readKind(times int) error {
-	if times > 1 {
-		return errors.New("the member _kind is there twice")
+// member reads a member that is not a column.
+func (d *Decoder) member(name string) (bool, error) {
+	if name != KindName {
+		return false, nil
+	}
+	if d.kinds++; d.kinds > 1 {
+		return true, errors.New("the member _kind is there twice")
 	}
 	text, err := stringText(&d.p)
-	if err != nil {
-		return err
+	if err == nil {
+		d.kind, err = parseKind(text)
 	}
-	d.kind, err = parseKind(text)
-	return err
+	return true, err
 }
 
 func parseKind(text string) (schema.RowKind, error) {

@@ -238,7 +238,7 @@ func (c *csvReader) row() error {
 		}
 	}
 	for _, col := range c.cols { // those that the header does not name
-		if col.head().rows == len(c.kinds) {
+		if col.head().rows == len(c.batch.rows) {
 			col.null()
 		}
 	}

@@ -416,7 +416,7 @@ func (m *members) json(p *parser, other func(name string) (bool, error)) error {
 	m.round++
 	empty, err := p.open('{', '}')
 	for next, more := 0, !empty; more && err == nil; {
-		if next, err = m.member(p, next, other); err != nil {
+		if next, err = m.one(p, next, other); err != nil {
 			return err
 		}
 		more, err = p.more('}')
@@ -432,8 +432,8 @@ func (m *members) json(p *parser, other func(name string) (bool, error)) error {
 	return nil
 }
 
-// member appends one member; next is the one that comes if the object has the order of the columns.
-func (m *members) member(p *parser, next int, other func(name string) (bool, error)) (int, error) {
+// one appends one member; next is the one that comes if the object has the order of the columns.
+func (m *members) one(p *parser, next int, other func(name string) (bool, error)) (int, error) {
 	name, err := p.str()
 	if err != nil {
 		return 0, err

@@ -194,7 +194,12 @@ func newDecimals(h header) column {
 		}
 		return v, err
 	}
-	c.fromText = func(s string) (decimal128.Num, error) { return fit(literal.ParseNumber(s)) }
+	c.fromText = func(s string) (decimal128.Num, error) {
+		if v, ok := shortDecimal(s, precision, scale); ok {
+			return decimal128.FromI64(v), nil
+		}
+		return fit(literal.ParseNumber(s))
+	}
 	c.fromJSON = func(p *parser) (decimal128.Num, error) {
 		read := numberText
 		if p.peek() == '"' {
@@ -216,6 +221,41 @@ func newDecimals(h header) column {
 		return fit(goNumber(v))
 	}
 	return c
+}
+
+// shortDecimal reads the plain decimals that 64 bits hold, which are nearly all.
+func shortDecimal(text string, precision, scale int) (int64, bool) {
+	if len(text) > 18 || precision > 18 {
+		return 0, false
+	}
+	i, v := 0, int64(0)
+	if text != "" && text[0] == '-' {
+		i = 1
+	}
+	whole := i
+	for ; i < len(text) && text[i]-'0' <= 9; i++ {
+		v = v*10 + int64(text[i]-'0')
+	}
+	whole = i - whole
+	if whole == 0 || whole > precision-scale {
+		return 0, false
+	}
+	if i < len(text) && text[i] == '.' {
+		for i++; i < len(text) && text[i]-'0' <= 9 && scale > 0; i++ {
+			v = v*10 + int64(text[i]-'0')
+			scale--
+		}
+	}
+	if i < len(text) {
+		return 0, false
+	}
+	for ; scale > 0; scale-- {
+		v *= 10
+	}
+	if text[0] == '-' {
+		v = -v
+	}
+	return v, true
 }
 
 // quoted reads a JSON string and hands its text on.

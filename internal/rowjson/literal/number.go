@@ -26,35 +26,35 @@ var errNumber = errors.New("is not a number")
 // ParseNumber reads [+-]digits[.digits][e[+-]digits]. It keeps a reference to text.
 func ParseNumber(text string) (Number, error) {
 	var n Number
+	negative, whole, fraction, exponent, ok := scanNumber(text)
+	if !ok {
+		return n, errNumber
+	}
+	n.negative = negative
+	n.set(whole, fraction, exponent)
+	return n, nil
+}
+
+func scanNumber(text string) (negative bool, whole, fraction string, exponent int, ok bool) {
 	i := 0
 	if i < len(text) && (text[i] == '+' || text[i] == '-') {
-		n.negative = text[i] == '-'
+		negative = text[i] == '-'
 		i++
 	}
 	start := i
 	i = skipDigits(text, i)
-	whole, fraction := text[start:i], ""
+	whole = text[start:i]
 	if i < len(text) && text[i] == '.' {
 		start = i + 1
 		i = skipDigits(text, start)
 		fraction = text[start:i]
 	}
-	if len(whole)+len(fraction) == 0 {
-		return Number{}, errNumber
-	}
-	exponent := 0
-	if i < len(text) && (text[i] == 'e' || text[i] == 'E') {
-		var ok bool
-		if exponent, ok = parseExponent(text[i+1:]); !ok {
-			return Number{}, errNumber
-		}
+	ok = len(whole)+len(fraction) > 0
+	if ok && i < len(text) && (text[i] == 'e' || text[i] == 'E') {
+		exponent, ok = parseExponent(text[i+1:])
 		i = len(text)
 	}
-	if i != len(text) {
-		return Number{}, errNumber
-	}
-	n.set(whole, fraction, exponent)
-	return n, nil
+	return negative, whole, fraction, exponent, ok && i == len(text)
 }
 
 func skipDigits(text string, i int) int {
@@ -264,7 +264,7 @@ func (n Number) RoundDecimal(precision, scale int) (decimal128.Num, bool) {
 // as the nearest FLOAT (bits 32) or DOUBLE (bits 64). A number beyond the
 // largest finite value is TooLarge or TooSmall, with that value.
 func ParseFloat(text string, bits int) (float64, Fit, error) {
-	if _, err := ParseNumber(text); err != nil {
+	if _, _, _, _, ok := scanNumber(text); !ok {
 		return parseFloatWord(text)
 	}
 	v, err := strconv.ParseFloat(text, bits)

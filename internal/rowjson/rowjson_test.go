@@ -551,6 +551,23 @@ func TestAppenderChecksTheRow(t *testing.T) {
 	}
 }
 
+func TestNoAllocationGrowsWithRows(t *testing.T) {
+	fs := fields(t, benchColumns...)
+	read := func(rows int) float64 {
+		text := benchLines(rows)
+		return testing.AllocsPerRun(3, func() {
+			for _, err := range rowjson.ReadJSON(bytes.NewReader(text), fs, rowjson.Options{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+	if few, many := read(100), read(5000); many > few+500 {
+		t.Errorf("%v allocations for 100 rows, %v for 5000", few, many)
+	}
+}
+
 func TestTypesWithoutTextAreRefusedByName(t *testing.T) {
 	fs := []schema.Field{{Name: "v", Type: schema.Type{Kind: schema.Variant, Nullable: true}}}
 	if _, err := rowjson.NewDecoder(fs, rowjson.Options{}); !errors.Is(err, fault.ErrUnsupported) {

@@ -70,16 +70,8 @@ type reader struct {
 
 // added tells the reader of a row, and whether it was malformed. It returns false to stop.
 func (r *reader) added(line int64, text []byte, err error) bool {
-	var row *RowError
-	switch {
-	case errors.As(err, &row):
-		row.Line = line
-		if err := r.opts.BadRow(text, row); err != nil {
-			return r.fail(err)
-		}
-		return true
-	case err != nil:
-		return r.fail(err)
+	if err != nil {
+		return r.bad(line, text, err)
 	}
 	if r.batch.Rows() == 1 {
 		r.first = line
@@ -88,6 +80,18 @@ func (r *reader) added(line int64, text []byte, err error) bool {
 	rows := r.batch.Rows()
 	if rows >= r.opts.BatchRows || (rows&63 == 0 || len(text) > 64<<10) && r.batch.Bytes() >= maxBatchBytes {
 		return r.flush()
+	}
+	return true
+}
+
+func (r *reader) bad(line int64, text []byte, err error) bool {
+	var row *RowError
+	if !errors.As(err, &row) {
+		return r.fail(err)
+	}
+	row.Line = line
+	if err := r.opts.BadRow(text, row); err != nil {
+		return r.fail(err)
 	}
 	return true
 }

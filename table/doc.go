@@ -1,0 +1,22 @@
+// Package table is what users of the library import first: it opens a table,
+// writes rows into it, commits them as snapshots and reads them back.
+//
+//	              ┌────────── Writer ──────────┐        ┌─────────── Scan ───────────┐
+//	rows, batches │ canonical columns          │        │ snapshot → manifests       │ batches
+//	────────────► │  → partition and bucket    │ commit │  → files that may match    │ ────────►
+//	              │  → buffer, sort, merge     │ ─────► │  → splits, in parallel     │
+//	              │  → one level-0 file a flush│        │  → merge, filter, project  │
+//	              └────────────────────────────┘        └────────────────────────────┘
+//
+// The files and the metadata are those of Apache Paimon, byte for byte, so
+// Flink, Spark and every other engine that speaks Paimon can read, write and
+// compact the same table at the same time.
+//
+// A primary-key table keeps one row a key: the newest by the table's sequence
+// fields, or by arrival. A table without a key keeps every row. Nothing is
+// visible before Commit; Commit is atomic, and a replay of the same commit
+// user and identifier does nothing.
+//
+// Errors wrap one of the classes in this package (ErrNotFound, ErrConflict and
+// so on) and say in their text what, where, and what to do.
+package table

@@ -9,8 +9,12 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// maxDocument bounds a definition: far above any real one, far below trouble.
-const maxDocument = 4 << 20
+// Bounds of a definition: far above any real one, far below trouble. YAML gets
+// less because its parser takes time by the square of the size.
+const (
+	maxDocument = 4 << 20
+	maxYAML     = 128 << 10
+)
 
 // readDocument reads JSON, or YAML when it is not JSON.
 func readDocument(data []byte) (any, error) {
@@ -25,7 +29,12 @@ func readDocument(data []byte) (any, error) {
 	if jsonErr == nil {
 		return tree, nil
 	}
-	if bracketDepth(trimmed) > maxTreeDepth {
+	if len(data) > maxYAML && trimmed[0] != '{' {
+		return nil, fmt.Errorf("%d bytes are more than the %d a YAML definition may have, write it as JSON", len(data), maxYAML)
+	} else if len(data) > maxYAML {
+		return nil, fmt.Errorf("malformed JSON: %w", jsonErr)
+	}
+	if yamlDepth(trimmed) > maxTreeDepth {
 		return nil, fmt.Errorf("nested deeper than %d levels", maxTreeDepth)
 	}
 	tree, err := readYAML(data)
@@ -35,17 +44,24 @@ func readDocument(data []byte) (any, error) {
 	return tree, err
 }
 
-// bracketDepth is an upper bound of the flow nesting, taken before the YAML
-// parser recurses into it.
-func bracketDepth(data []byte) int {
-	depth, deepest := 0, 0
+// yamlDepth is an upper bound of the nesting by brackets, and by list marks that
+// follow each other on one line, taken before the YAML parser recurses into it.
+func yamlDepth(data []byte) int {
+	brackets, marks, deepest := 0, 0, 0
 	for _, c := range data {
 		switch c {
 		case '{', '[':
-			depth++
-			deepest = max(deepest, depth)
+			brackets++
 		case '}', ']':
-			depth--
+			brackets--
+		case '-', '?':
+			marks++
+		case ' ', '\t':
+			continue
+		}
+		deepest = max(deepest, brackets, marks)
+		if c != '-' && c != '?' {
+			marks = 0
 		}
 	}
 	return deepest

@@ -55,14 +55,16 @@ var families = []struct {
 // enginePrefixes and engineKeys are what Flink, Spark and others keep among the
 // table's options; they never are misspellings of ours.
 var enginePrefixes = []string{
-	"sink.", "scan.", "lookup.", "source.", "connector", "flink.", "spark.", "hive.", "trino.", "kafka.", "log.",
-	"read.", "write.", "paimon.", "filesystem.", "changelog.precommit-compact.", "partition.mark-done.",
+	"sink.", "scan.", "lookup.", "connector", "flink.", "spark.", "hive.", "trino.", "kafka.", "log.", "paimon.",
+	"source.checkpoint-align.", "source.operator-uid.", "read.stream.", "write.merge-schema", "filesystem.",
+	"changelog.precommit-compact.", "partition.mark-done.",
 }
 
 var engineKeys = []string{
 	"unaware-bucket.compaction.parallelism", "changelog-producer.compaction-interval", "partition.mark-done-action.mode",
 	"partition.idle-time-to-done", "partition.time-interval", "end-input.watermark", "precommit-compact",
-	"commit.custom-listeners", "requiredSparkConfsCheck.enabled", "owner", "provider", "comment", "location", "external",
+	"commit.custom-listeners", "read.changelog", "read.allow.fullScan", "read.shuffle-bucket-with-partition",
+	"write.use-v2-write", "source.split.target-size-with-column-pruning", "requiredSparkConfsCheck.enabled", "owner", "provider", "comment", "location", "external",
 	"is_managed_location",
 }
 

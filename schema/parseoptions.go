@@ -53,29 +53,33 @@ type optionReader struct {
 	errs []error
 }
 
-func (r *optionReader) text(key string) string {
+// lookup is the value in effect, and whether there is one.
+func (r *optionReader) lookup(key string) (string, bool) {
 	if value, set := r.set[key]; set {
-		return value
+		return value, true
 	}
-	if spec := optionByKey[key]; spec != nil {
-		return spec.def
+	if spec := optionByKey[key]; spec != nil && spec.def != "" {
+		return spec.def, true
 	}
-	return ""
+	return "", false
 }
 
-func take[T any](r *optionReader, key string, parse func(string) (T, error)) T {
-	text := r.text(key)
-	if text == "" && r.set[key] == "" {
-		if _, set := r.set[key]; !set {
-			var none T
-			return none
-		}
+func (r *optionReader) text(key string) string {
+	value, _ := r.lookup(key)
+	return value
+}
+
+// take parses the value in effect; ok is false when there is none or it is malformed.
+func take[T any](r *optionReader, key string, parse func(string) (T, error)) (v T, ok bool) {
+	text, given := r.lookup(key)
+	if !given {
+		return v, false
 	}
 	v, err := parse(text)
 	if err != nil {
 		r.bad(key, text)
 	}
-	return v
+	return v, err == nil
 }
 
 func (r *optionReader) bad(key, text string) {
@@ -88,7 +92,10 @@ func (r *optionReader) bad(key, text string) {
 	r.errs = append(r.errs, fault.Invalid("option "+key+" is "+quoteShort(text)+", which is malformed"))
 }
 
-func (r *optionReader) bool(key string) bool { return take(r, key, parseBool) }
+func (r *optionReader) bool(key string) bool {
+	v, _ := take(r, key, parseBool)
+	return v
+}
 
 func (r *optionReader) optionalBool(key string) *bool {
 	if _, set := r.set[key]; !set {
@@ -98,29 +105,36 @@ func (r *optionReader) optionalBool(key string) *bool {
 	return &v
 }
 
-func (r *optionReader) int(key string, low int) int {
-	n := int(take(r, key, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 32) }))
-	if text := r.text(key); text != "" && n < low && n != 0 || n == 0 && low > 0 && text == "0" {
-		r.errs = append(r.errs, fault.Invalid(fmt.Sprintf("option %s is %s, must be at least %d", key, text, low)))
+func (r *optionReader) int(key string, low int64) int {
+	n, ok := take(r, key, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 32) })
+	if ok && n < low {
+		r.errs = append(r.errs, fault.Invalid(fmt.Sprintf("option %s is %d, must be at least %d", key, n, low)))
 	}
-	return n
+	return int(n)
 }
 
 func (r *optionReader) size(key string, low int64) int64 {
-	n := take(r, key, parseSize)
-	if _, set := r.set[key]; set && n < low {
+	n, ok := take(r, key, parseSize)
+	if ok && n < low {
 		r.errs = append(r.errs, fault.Invalid(fmt.Sprintf("option %s is %s, must be at least %d bytes", key, quoteShort(r.text(key)), low)))
 	}
 	return n
 }
 
-func (r *optionReader) duration(key string) time.Duration { return take(r, key, parseDuration) }
-
-func (r *optionReader) enum(key string) string {
-	return take(r, key, func(s string) (string, error) { return parseEnum(key, s) })
+func (r *optionReader) duration(key string) time.Duration {
+	v, _ := take(r, key, parseDuration)
+	return v
 }
 
-func (r *optionReader) levels(key string) map[int]string { return take(r, key, parseLevels) }
+func (r *optionReader) enum(key string) string {
+	v, _ := take(r, key, func(s string) (string, error) { return parseEnum(key, s) })
+	return v
+}
+
+func (r *optionReader) levels(key string) map[int]string {
+	v, _ := take(r, key, parseLevels)
+	return v
+}
 
 func (r *optionReader) statsMode(key, text string) string {
 	mode, err := parseStatsMode(text)
@@ -277,7 +291,7 @@ func (o *Options) parseCommit(r *optionReader) {
 	o.DiscardDuplicateFiles = r.bool("commit.discard-duplicate-files")
 	const strict = "commit.strict-mode.last-safe-snapshot"
 	if _, set := r.set[strict]; set {
-		n := take(r, strict, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
+		n, _ := take(r, strict, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
 		o.StrictModeLastSafeSnapshot = &n
 	}
 }

@@ -1,0 +1,256 @@
+package schema
+
+import (
+	"errors"
+	"math"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/tidelake/tidelake/internal/fault"
+)
+
+func TestEveryOptionOfPaimonHasAVerdict(t *testing.T) {
+	data, err := os.ReadFile("testdata/option-keys.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for _, o := range KnownOptions() {
+		if listed[o.Key] || o.Class < Honoured || o.Class > RefusedBoth || o.Why == "" {
+			t.Errorf("%+v", o)
+		}
+		listed[o.Key] = true
+	}
+	keys := strings.Fields(string(data))
+	if len(keys) != 283 {
+		t.Errorf("%d keys", len(keys))
+	}
+	for _, key := range keys {
+		if !listed[key] {
+			t.Errorf("%s has no verdict", key)
+		}
+	}
+	for _, o := range optionTable {
+		if o.def != "" {
+			if err := checkValue(o.key, o.kind, o.def); err != nil {
+				t.Errorf("default: %v", err)
+			}
+		}
+		if o.kind == enumValue && len(enumValues[o.key]) == 0 {
+			t.Errorf("%s has no values", o.key)
+		}
+	}
+	for key := range immutableOptions {
+		if optionByKey[key] == nil {
+			t.Errorf("%s is immutable and unknown", key)
+		}
+	}
+}
+
+func TestDefaultsArePaimons(t *testing.T) {
+	got, err := ParseOptions(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Options{
+		Branch: "main", Bucket: -1, BucketFunction: "default",
+		FileFormat: "parquet", FileCompression: "zstd", ZstdLevel: 1, DataFilePrefix: "data-", ChangelogFilePrefix: "changelog-",
+		ExternalPathStrategy: "none", StatsMode: "truncate(16)", StatsDense: true, StatsKeepFirstN: -1,
+		ManifestFormat: "avro", ManifestCompression: "zstd", ManifestTargetSize: 8 << 20, ManifestFullCompactionSize: 16 << 20, ManifestMergeMinCount: 30,
+		PartitionDefaultName: "__DEFAULT_PARTITION__", PartitionLegacyName: true, DynamicPartitionOverwrite: true,
+		MergeEngine: "deduplicate", ChangelogProducer: "none",
+		WriteBufferSize: 256 << 20, OverwriteUpgrade: true, NumLevels: 6,
+		CommitMaxRetries: 10, CommitMinRetryWait: 10 * time.Millisecond, CommitMaxRetryWait: 10 * time.Second,
+		ReadBatchSize: 1024, SplitTargetSize: 128 << 20, SplitOpenFileCost: 4 << 20,
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Options{})); diff != "" {
+		t.Error(diff)
+	}
+	if got.TargetFileSizeFor(true) != 128<<20 || got.TargetFileSizeFor(false) != 256<<20 {
+		t.Error("target file size")
+	}
+}
+
+func TestOptionValuesAreReadAsPaimonDoes(t *testing.T) {
+	yes, safe := true, int64(-1)
+	got, err := ParseOptions(map[string]string{
+		"bucket": "4", "bucket-key": "a,b", "write.compaction-skip": "TRUE", "file.format": "ORC", "file.compression": "Uncompressed",
+		"file.format.per.level": "0:Parquet, 5:orc", "file.compression.per.level": "0:snappy", "target-file-size": " 64 kb ", "write-buffer-size": "1g",
+		"commit.timeout": "2 min", "commit.min-retry-wait": "250", "commit.max-retry-wait": "9223372036854775807 d",
+		"metadata.stats-mode": "TRUNCATE(4)", "metadata.stats-mode.per.level": "0:none", "fields.a.stats-mode": "full",
+		"sequence.field": " x , y ", "sequence.field.sort-order": "Descending", "first-row.ignore-delete": "true",
+		"snapshot.ignore-empty-commit": "true", "commit.strict-mode.last-safe-snapshot": "-1", "num-sorted-run.compaction-trigger": "2",
+		"parquet.enable.dictionary": "true", "parquet.enable.dictionary#a": "false", "avro.codec": "snappy", "parquet.page.size": "65536",
+		"data-file.external-paths": "s3://a/x, s3://b", "parquet.compression.codec.zstd.level": "7", "parquet.block.size": "1000",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, _ := ParseOptions(nil)
+	want := *base
+	want.Bucket, want.BucketKey, want.WriteOnly, want.FileFormat, want.FileCompression = 4, []string{"a", "b"}, true, "orc", "none"
+	want.FileFormatPerLevel, want.FileCompressionPerLevel = map[int]string{0: "parquet", 5: "orc"}, map[int]string{0: "snappy"}
+	want.TargetFileSize, want.WriteBufferSize = 64<<10, 1<<30
+	want.CommitTimeout, want.CommitMinRetryWait, want.CommitMaxRetryWait = 2*time.Minute, 250*time.Millisecond, math.MaxInt64
+	want.StatsMode, want.StatsModePerLevel, want.FieldStatsMode = "truncate(4)", map[int]string{0: "none"}, map[string]string{"a": "full"}
+	want.SequenceFields, want.SequenceDescending, want.IgnoreDelete = []string{"x", "y"}, true, true
+	want.IgnoreEmptyCommit, want.StrictModeLastSafeSnapshot, want.NumLevels = &yes, &safe, 3
+	want.ParquetDictionary, want.ParquetDictionaryColumns, want.ManifestCompression, want.ParquetPageSize = &yes, map[string]bool{"a": false}, "snappy", 65536
+	want.ExternalPaths, want.ZstdLevel, want.BlockSize = []string{"s3://a/x", "s3://b"}, 7, 1000
+	if diff := cmp.Diff(&want, got, cmpopts.IgnoreUnexported(Options{})); diff != "" {
+		t.Error(diff)
+	}
+	if got.FileFormatFor(0) != "parquet" || got.FileFormatFor(3) != "orc" || got.FileCompressionFor(0) != "snappy" ||
+		got.StatsModeFor("a", 0) != "full" || got.StatsModeFor("b", 0) != "none" || got.StatsModeFor("b", 1) != "truncate(4)" {
+		t.Error("choices by level")
+	}
+}
+
+func TestMalformedValuesAreAllReported(t *testing.T) {
+	bad := map[string]string{
+		"bucket": "x", "write-only": "maybe", "write-buffer-size": "12 parsecs", "commit.timeout": "soon", "merge-engine": "magic",
+		"file.format.per.level": "zero:orc", "metadata.stats-mode": "truncate(0)", "commit.max-retries": "-1", "target-file-size": "9999999999 tb",
+		"data-file.prefix": "../x", "read.batch-size": "0", "parquet.enable.dictionary#c": "1",
+	}
+	_, err := ParseOptions(bad)
+	if !errors.Is(err, fault.ErrInvalid) {
+		t.Fatal(err)
+	}
+	for key := range bad {
+		if !strings.Contains(err.Error(), "option "+key+" is") {
+			t.Errorf("%v lacks %s", err, key)
+		}
+	}
+	if _, err := ParseOptions(map[string]string{"snapshot.time-retained": "nonsense"}); err != nil {
+		t.Errorf("a value that nobody reads here must not stop an open: %v", err)
+	}
+	if err := CheckNewOptions(map[string]string{"snapshot.time-retained": "nonsense"}); err == nil {
+		t.Error("but setting it anew must")
+	}
+}
+
+func TestWhatStopsReadingAndWriting(t *testing.T) {
+	keyed := &Table{PrimaryKeys: []string{"k"}}
+	plain := &Table{}
+	for _, c := range []struct {
+		table       *Table
+		option      string
+		read, write bool // allowed
+	}{
+		{keyed, "bucket=3", true, true},
+		{keyed, "bucket=-1", true, false},
+		{keyed, "bucket=-2", true, false},
+		{plain, "bucket=-1", true, true},
+		{keyed, "merge-engine=deduplicate", true, true},
+		{keyed, "merge-engine=partial-update", false, false},
+		{keyed, "merge-engine=First-Row", false, false},
+		{plain, "merge-engine=first-row", true, true},
+		{keyed, "changelog-producer=lookup", true, false},
+		{keyed, "changelog-producer=none", true, true},
+		{keyed, "deletion-vectors.enabled=TRUE", false, false},
+		{plain, "deletion-vectors.enabled=true", false, false},
+		{plain, "deletion-vectors.enabled=false", true, true},
+		{plain, "row-tracking.enabled=true", true, false},
+		{plain, "data-evolution.enabled=true", false, false},
+		{keyed, "pk-clustering-override=true", false, false},
+		{plain, "clustering.columns=a", true, false},
+		{keyed, "clustering.columns=a", true, true},
+		{plain, "sink.clustering.by-columns=a", true, false},
+		{plain, "clustering.incremental=true", true, false},
+		{keyed, "chain-table.enabled=true", false, false},
+		{plain, "file-index.bloom-filter.columns=a", true, false},
+		{plain, "file-index.bloom-filter.a.items=5", true, true},
+		{plain, "file-index.read.enabled=false", true, true},
+		{plain, "parquet.bloom.filter.enabled#a=true", true, false},
+		{plain, "parquet.bloom.filter.enabled#a=false", true, true},
+		{plain, "file.format=avro", true, false},
+		{plain, "file.format=orc", true, false},
+		{keyed, "file.format.per.level=0:avro", true, false},
+		{keyed, "file.format.per.level=3:orc", true, true},
+		{plain, "file.format.per.level=0:avro", true, true},
+		{plain, "file.compression=brotli", true, false},
+		{plain, "file.compression=gzip", true, true},
+		{keyed, "file.compression.per.level=0:lzo", true, false},
+		{plain, "manifest.format=orc", false, false},
+		{plain, "manifest.compression=bzip2", true, false},
+		{plain, "branch=dev", false, false},
+		{plain, "branch=main", true, true},
+		{plain, "type=format-table", false, false},
+		{plain, "scan.fallback-branch=b", false, true},
+		{plain, "scan.snapshot-id=3", false, true},
+		{plain, "scan.mode=latest-full", true, true},
+		{plain, "scan.mode=compacted-full", false, true},
+		{plain, "query-auth.enabled=true", false, false},
+		{plain, "commit.callbacks=com.example.C", true, false},
+		{plain, "data-file.external-paths=s3://x", true, true},
+		{plain, "data-file.external-paths.strategy=round-robin", true, false},
+		{keyed, "record-level.expire-time=1 d", true, true},
+		{plain, "upsert-key=a", true, false},
+		{plain, "metadata.iceberg.storage=hadoop-catalog", true, false},
+		{plain, "metadata.iceberg.storage=disabled", true, true},
+		{plain, "parquet.encryption.footer.key=x", false, false},
+		{plain, "parquet.compression=snappy", true, false},
+		{plain, "parquet.compression=zstd", true, true},
+		{plain, "partition.timestamp-format.strict=true", true, false},
+		{plain, "something.else=1", true, true},
+	} {
+		key, value, _ := strings.Cut(c.option, "=")
+		raw := map[string]string{key: value}
+		if _, set := raw["bucket"]; !set && len(c.table.PrimaryKeys) > 0 {
+			raw["bucket"] = "1"
+		}
+		o, err := ParseOptions(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check := func(what string, err error, allowed bool) {
+			if allowed != (err == nil) || err != nil && (!errors.Is(err, fault.ErrUnsupported) || !strings.Contains(err.Error(), "not supported")) {
+				t.Errorf("%s %s: %v", what, c.option, err)
+			}
+		}
+		check("read", o.CheckRead(c.table), c.read)
+		check("write", o.CheckWrite(c.table), c.write)
+	}
+}
+
+func TestWarningsNameUnknownAndIneffectiveOptions(t *testing.T) {
+	o, err := ParseOptions(map[string]string{
+		"my.note": "x", "bucket": "1", "snapshot.time-retained": "2 h", "snapshot.expire.limit": "50", "sink.parallelism": "3", "fields.a.stats-mode": "none",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := o.Warnings()
+	if len(got) != 2 || !strings.Contains(got[0], "my.note is unknown") || !strings.Contains(got[1], "snapshot.time-retained has no effect: ") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestMisspeltNewOptionsAreErrors(t *testing.T) {
+	for key, want := range map[string]string{
+		"bukcet": "bucket", "merge_engine": "merge-engine", "Bucket-Key": "bucket-key", "sequence-field": "sequence.field",
+		"write-buffer-szie": "write-buffer-size", "feilds.a.stats-mode": "fields.a.stats-mode", "fields.a.agregate-function": "fields.a.aggregate-function",
+		"file-index.bloom-filter.colums": "file-index.bloom-filter.columns", "read.batch-sise": "read.batch-size",
+	} {
+		err := CheckNewOptions(map[string]string{key: "1"})
+		if !errors.Is(err, fault.ErrInvalid) || !strings.Contains(err.Error(), `did you mean "`+want+`"?`) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	for _, key := range []string{
+		"owner", "team", "my.note", "sink.paralelism", "scan.snapsot-id", "lookup.cach", "connector", "connector.x", "parquet.anything",
+		"write.compaction-skip", "first-row.ignore-delete", "commit.callback.com.example.C.param", "kafka.bootstrap.servers", "x",
+	} {
+		value := "1"
+		if strings.Contains(key, "skip") || strings.Contains(key, "ignore") {
+			value = "true"
+		}
+		if err := CheckNewOptions(map[string]string{key: value}); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}

@@ -331,7 +331,8 @@ func bitWidth(top int) (w uint) {
 	return w
 }
 
-// dataV2 opens a page whose levels stand uncompressed before the values.
+// dataV2 opens a page whose levels stand uncompressed before the values. The
+// header's count of nulls is not looked at: some writers leave it at zero.
 func (l *leafReader) dataV2(h pageHeader, src []byte) error {
 	levels := int(h.repBytes + h.defBytes)
 	if err := l.rep.reset(src[:h.repBytes], bitWidth(l.node.maxRep)); err != nil {
@@ -343,14 +344,6 @@ func (l *leafReader) dataV2(h pageHeader, src []byte) error {
 	if l.node.maxRep == 0 && h.rows != h.values {
 		return fmt.Errorf("page of %d values claims %d rows", h.values, h.rows)
 	}
-	if l.node.maxDef == 0 && h.nulls != 0 {
-		return fmt.Errorf("page of a required column claims %d nulls", h.nulls)
-	}
-	if l.node.maxDef == 1 && l.node.maxRep == 0 {
-		if err := l.checkNulls(h); err != nil {
-			return err
-		}
-	}
 	src = src[levels:]
 	if l.codec != codecNone && !h.stored {
 		var err error
@@ -361,16 +354,6 @@ func (l *leafReader) dataV2(h pageHeader, src []byte) error {
 	}
 	l.left = int(h.values)
 	return l.vec.page(h.encoding, src)
-}
-
-// checkNulls compares the levels of a flat v2 page with the header's count.
-func (l *leafReader) checkNulls(h pageHeader) error {
-	levels := l.def
-	ones, err := levels.countBits(int(h.values))
-	if err == nil && ones != int(h.values-h.nulls) {
-		err = fmt.Errorf("page has %d nulls and claims %d", int(h.values)-ones, h.nulls)
-	}
-	return err
 }
 
 // skipTo moves forward to a row of the row group, through the offset index

@@ -74,9 +74,10 @@ func (c *boolColumn) take(sel Selection, mem memory.Allocator) (arrow.ArrayData,
 
 // bytesColumn gathers strings and binaries.
 type bytesColumn struct {
-	dt    arrow.DataType
-	src   []bytesSource
-	valid validity
+	dt     arrow.DataType
+	src    []bytesSource
+	valid  validity
+	starts []int32 // scratch of take
 }
 
 // bytesSource holds one offset more than rows; they point into data.
@@ -109,58 +110,69 @@ func (c *bytesColumn) clear(slot int) {
 
 func (c *bytesColumn) take(sel Selection, mem memory.Allocator) (arrow.ArrayData, error) {
 	n := sel.Len()
-	total := c.size(sel)
+	offBuf := newBuffer(mem, (n+1)*4)
+	offs := arrow.GetData[int32](offBuf.Bytes())
+	total := 0
+	if sel.spans != nil {
+		total = c.spanSize(sel.spans)
+	} else {
+		total = c.locate(sel.refs, offs)
+	}
 	if tooLarge(total) {
+		offBuf.Release()
 		return nil, ErrTooLarge
 	}
-	offBuf := newBuffer(mem, (n+1)*4)
 	dataBuf := newBuffer(mem, total)
-	offs, data := arrow.GetData[int32](offBuf.Bytes()), dataBuf.Bytes()
 	if sel.spans != nil {
-		c.takeSpans(sel.spans, offs, data)
+		c.takeSpans(sel.spans, offs, dataBuf.Bytes())
 	} else {
-		c.takeRefs(sel.refs, offs, data)
+		c.takeRefs(sel.refs, offs, dataBuf.Bytes())
 	}
 	valid, nulls := c.valid.take(sel, mem)
 	return newData(c.dt, n, nulls, nil, valid, offBuf, dataBuf), nil
 }
 
-func (c *bytesColumn) size(sel Selection) int {
-	total := 0
-	if sel.spans != nil {
-		for _, sp := range sel.spans {
-			offs, row := c.src[sp.first.Source()].offs, sp.first.Row()
-			total += int(offs[row+sp.n] - offs[row])
-		}
-		return total
-	}
-	src := c.src
-	for _, r := range sel.refs {
-		offs, row := src[r>>32].offs, int(uint32(r))
-		total += int(offs[row+1] - offs[row])
+func (c *bytesColumn) spanSize(spans []span) (total int) {
+	for _, sp := range spans {
+		offs, row := c.src[sp.first.Source()].offs, sp.first.Row()
+		total += int(offs[row+sp.n] - offs[row])
 	}
 	return total
 }
 
-// takeRefs copies cells in steps of 16 bytes where both sides have the room:
-// most strings of tables are short, and a call of copy costs more than their
-// bytes. Bytes beyond a cell are overwritten by the next one.
-func (c *bytesColumn) takeRefs(refs []Ref, offs []int32, data []byte) {
-	src := c.src
-	at := 0
+// locate notes where each cell begins and where it will end, and returns the
+// size of all. Copying then waits for one memory access a cell instead of two
+// in a row. The ends are of no use if the size is too large.
+func (c *bytesColumn) locate(refs []Ref, offs []int32) (total int) {
+	if cap(c.starts) < len(refs) {
+		c.starts = make([]int32, len(refs))
+	}
+	starts, ends, src := c.starts[:len(refs)], offs[1:len(refs)+1], c.src
 	offs[0] = 0
 	for i, r := range refs {
-		s := &src[r>>32]
-		row := int(uint32(r))
-		start, end := int(s.offs[row]), int(s.offs[row+1])
-		n := end - start
-		if n <= 16 && start+16 <= len(s.data) && at+16 <= len(data) {
-			*(*[16]byte)(data[at:]) = *(*[16]byte)(s.data[start:])
+		cell := src[r>>32].offs[uint32(r):]
+		start, end := cell[0], cell[1]
+		total += int(end - start)
+		starts[i], ends[i] = start, int32(total)
+	}
+	return total
+}
+
+// takeRefs copies located cells in steps of 16 bytes where both sides have
+// the room: most strings of tables are short, and a call of copy costs more
+// than their bytes. Bytes beyond a cell are overwritten by the next one.
+func (c *bytesColumn) takeRefs(refs []Ref, offs []int32, data []byte) {
+	src, starts, ends := c.src, c.starts[:len(refs)], offs[1:len(refs)+1]
+	at := 0
+	for i, r := range refs {
+		from, start, end := src[r>>32].data, int(starts[i]), int(ends[i])
+		n := end - at
+		if n <= 16 && start+16 <= len(from) && at+16 <= len(data) {
+			*(*[16]byte)(data[at:]) = *(*[16]byte)(from[start:])
 		} else {
-			copy(data[at:], s.data[start:end])
+			copy(data[at:end], from[start:start+n])
 		}
-		at += n
-		offs[i+1] = int32(at)
+		at = end
 	}
 }
 

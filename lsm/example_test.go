@@ -1,0 +1,114 @@
+package lsm_test
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/tidelake/tidelake/lsm"
+)
+
+var stock = arrow.NewSchema([]arrow.Field{
+	{Name: "item", Type: arrow.BinaryTypes.String},
+	{Name: "count", Type: arrow.PrimitiveTypes.Int64, Nullable: true},
+}, nil)
+
+func changes(items []string, counts []int64) arrow.RecordBatch {
+	b := array.NewRecordBuilder(memory.DefaultAllocator, stock)
+	defer b.Release()
+	b.Field(0).(*array.StringBuilder).AppendValues(items, nil)
+	b.Field(1).(*array.Int64Builder).AppendValues(counts, nil)
+	return b.NewRecordBatch()
+}
+
+// memoryRun is a run of one batch.
+type memoryRun struct {
+	rec  arrow.RecordBatch
+	rank int
+}
+
+func (r *memoryRun) Name() string { return "memory" }
+func (r *memoryRun) Rank() int    { return r.rank }
+func (r *memoryRun) Next() (rec arrow.RecordBatch, err error) {
+	if r.rec == nil {
+		return nil, io.EOF
+	}
+	rec, r.rec = r.rec, nil
+	return rec, nil
+}
+func (r *memoryRun) Close() error { return nil }
+
+func ExampleNewBuffer() {
+	b, err := lsm.NewBuffer(lsm.BufferSpec{Schema: stock, Key: []string{"item"}})
+	if err != nil {
+		panic(err)
+	}
+	defer b.Close()
+	rec := changes([]string{"pear", "apple", "pear"}, []int64{1, 2, 3})
+	defer rec.Release()
+	if err := b.Add(rec, []int8{0, 0, 2}, nil); err != nil {
+		panic(err)
+	}
+	next, err := b.Flush(10, func(physical arrow.RecordBatch) error {
+		for i := range int(physical.NumRows()) {
+			var cells []string
+			for c, col := range physical.Columns() {
+				cells = append(cells, physical.ColumnName(c)+"="+col.ValueStr(i))
+			}
+			fmt.Println(strings.Join(cells, " "))
+		}
+		return nil
+	})
+	fmt.Println("next", next, err)
+	// Output:
+	// _KEY_item=apple _SEQUENCE_NUMBER=11 _VALUE_KIND=0 item=apple count=2
+	// _KEY_item=pear _SEQUENCE_NUMBER=12 _VALUE_KIND=2 item=pear count=3
+	// next 13 <nil>
+}
+
+func ExampleNewMerge() {
+	var runs []lsm.Run
+	next := int64(0)
+	for i, rec := range []arrow.RecordBatch{
+		changes([]string{"apple", "pear"}, []int64{1, 1}),
+		changes([]string{"plum", "apple"}, []int64{5, 9}),
+	} {
+		b, err := lsm.NewBuffer(lsm.BufferSpec{Schema: stock, Key: []string{"item"}})
+		if err != nil {
+			panic(err)
+		}
+		b.Add(rec, nil, nil)
+		rec.Release()
+		next, err = b.Flush(next, func(physical arrow.RecordBatch) error {
+			physical.Retain()
+			runs = append(runs, &memoryRun{physical, 1 - i})
+			return nil
+		})
+		if err != nil {
+			panic(err)
+		}
+	}
+	m, err := lsm.NewMerge(runs, lsm.MergeSpec{Schema: stock, Key: []string{"item"}, Output: []string{"item", "count"}, DropDeletes: true})
+	if err != nil {
+		panic(err)
+	}
+	defer m.Close()
+	for {
+		rec, err := m.Next()
+		if err != nil {
+			break // io.EOF
+		}
+		for i := range int(rec.NumRows()) {
+			fmt.Println(rec.Column(0).ValueStr(i), rec.Column(1).ValueStr(i))
+		}
+		rec.Release()
+	}
+	// Output:
+	// apple 9
+	// pear 1
+	// plum 5
+}

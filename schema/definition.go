@@ -129,7 +129,7 @@ func (d Definition) Table(nowMillis int64) (*Table, error) {
 		delete(t.Options, "type")
 	}
 	for _, c := range d.Columns {
-		t.Fields = append(t.Fields, c.field(&t.HighestFieldID, contains(t.PrimaryKeys, c.Name)))
+		t.Fields = append(t.Fields, c.field(&t.HighestFieldID, slices.Contains(t.PrimaryKeys, c.Name)))
 	}
 	errs = append(errs, t.Validate(), CheckNewOptions(t.Options))
 	if typ := t.Options["type"]; typ != "" {

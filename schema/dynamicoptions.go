@@ -1,6 +1,9 @@
 package schema
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Options whose keys carry a column, an index type or a class name, options of
 // file formats, and the options that engines keep in a table for themselves.
@@ -101,7 +104,7 @@ func engineKey(key string) bool {
 			return true
 		}
 	}
-	return contains(engineKeys, key)
+	return slices.Contains(engineKeys, key)
 }
 
 func fieldOption(key string) *option {
@@ -113,7 +116,7 @@ func fieldOption(key string) *option {
 	switch suffix := rest[dot+1:]; {
 	case suffix == "stats-mode":
 		return &option{"fields.<column>.stats-mode", textValue, "", Honoured, "statistics mode of one column"}
-	case contains(fieldSuffixes, suffix):
+	case slices.Contains(fieldSuffixes, suffix):
 		return &option{"fields.<column>." + suffix, textValue, "", Ignored, mergeDetail}
 	}
 	return nil

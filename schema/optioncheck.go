@@ -3,6 +3,7 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -155,14 +156,14 @@ func (o *Options) writeShape(t *Table) []error {
 		}
 		refuse(key, format)
 	}
-	if codec := o.FileCompressionFor(level); !contains([]string{"zstd", "snappy", "lz4", "gzip", "none"}, codec) {
+	if codec := o.FileCompressionFor(level); !slices.Contains([]string{"zstd", "snappy", "lz4", "gzip", "none"}, codec) {
 		key := "file.compression"
 		if _, set := o.FileCompressionPerLevel[level]; set {
 			key = "file.compression.per.level"
 		}
 		refuse(key, codec)
 	}
-	if !contains([]string{"zstd", "snappy", "deflate", "null"}, o.ManifestCompression) {
+	if !slices.Contains([]string{"zstd", "snappy", "deflate", "null"}, o.ManifestCompression) {
 		refuse("manifest.compression", o.ManifestCompression)
 	}
 	return errs
@@ -226,7 +227,7 @@ func suggestable() []string {
 // column, the words around it.
 func nearMiss(key string, names []string) error {
 	for _, old := range fallbackKeys {
-		if contains(old, key) {
+		if slices.Contains(old, key) {
 			return nil
 		}
 	}

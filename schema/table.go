@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -121,7 +122,7 @@ func (t *Table) BucketKeyFields() []Field { return t.known(t.bucketKeys()) }
 func (t *Table) trimmedKeys() []string {
 	var out []string
 	for _, k := range t.PrimaryKeys {
-		if !contains(t.PartitionKeys, k) {
+		if !slices.Contains(t.PartitionKeys, k) {
 			out = append(out, k)
 		}
 	}
@@ -151,7 +152,7 @@ func (t *Table) CrossPartition() bool {
 		return false
 	}
 	for _, p := range t.PartitionKeys {
-		if !contains(t.PrimaryKeys, p) {
+		if !slices.Contains(t.PrimaryKeys, p) {
 			return true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/tidelake/tidelake/internal/fault"
@@ -137,7 +138,7 @@ func (r *treeReader) object(path string, v any, known ...string) *object {
 	}
 	if r.strict {
 		for _, name := range o.names {
-			if !contains(known, name) {
+			if !slices.Contains(known, name) {
 				r.fail(path, "unknown member %q%s", name, suggestion(name, known))
 			}
 		}
@@ -205,13 +206,4 @@ func (r *treeReader) integer(path string, v any, bits int) int64 {
 		r.fail(path, "an integer of %d bits expected", bits)
 	}
 	return n
-}
-
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
 }

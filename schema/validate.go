@@ -3,6 +3,7 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -150,10 +151,10 @@ func (v *validator) bucket() {
 	}
 	v.keyColumns("option bucket-key", v.o.BucketKey)
 	for _, name := range v.o.BucketKey {
-		if contains(v.t.PartitionKeys, name) {
+		if slices.Contains(v.t.PartitionKeys, name) {
 			v.bad("option bucket-key: column %q is a partition column", name)
 		}
-		if v.keyed() && !contains(v.t.PrimaryKeys, name) {
+		if v.keyed() && !slices.Contains(v.t.PrimaryKeys, name) {
 			v.bad("option bucket-key: column %q is not in the primary key %s", name, list(v.t.PrimaryKeys))
 		}
 	}
@@ -236,7 +237,7 @@ var aggregatorNames = []string{
 
 func (v *validator) aggregators() {
 	check := func(key string) {
-		if name := v.o.set[key]; name != "" && !contains(aggregatorNames, name) {
+		if name := v.o.set[key]; name != "" && !slices.Contains(aggregatorNames, name) {
 			v.bad("%s: no aggregate function %q%s", key, name, suggestion(name, aggregatorNames))
 		}
 	}

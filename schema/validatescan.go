@@ -1,6 +1,9 @@
 package schema
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The options that place the start of a scan, and which of them each scan.mode
 // takes. Paimon refuses to make a table that stores a contradiction here.
@@ -27,7 +30,7 @@ func (v *validator) scanStart() {
 			continue
 		}
 		switch {
-		case contains(takes, key):
+		case slices.Contains(takes, key):
 			given++
 		case key == "scan.watermark":
 			// Paimon lets a watermark stand beside every mode.

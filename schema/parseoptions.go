@@ -231,8 +231,9 @@ func (o *Options) parseStats(r *optionReader) {
 	o.StatsDense = r.bool("metadata.stats-dense-store")
 	o.StatsKeepFirstN = r.int("metadata.stats-keep-first-n-columns", -1)
 	for _, key := range sortedKeys(r.set) {
-		column, ok := strings.CutPrefix(key, "fields.")
-		if column, ok = strings.CutSuffix(column, ".stats-mode"); !ok || !strings.HasPrefix(key, "fields.") {
+		rest, isField := strings.CutPrefix(key, "fields.")
+		column, isMode := strings.CutSuffix(rest, ".stats-mode")
+		if !isField || !isMode {
 			continue
 		}
 		if o.FieldStatsMode == nil {

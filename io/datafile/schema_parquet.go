@@ -158,9 +158,9 @@ func physical(name string, t schema.Type) (parquet.Type, pqschema.LogicalType, i
 		utc := t.Kind == schema.TimestampLTZ
 		switch {
 		case t.Precision <= 3:
-			return parquet.Types.Int64, pqschema.NewTimestampLogicalType(utc, pqschema.TimeUnitMillis), 0, nil
+			return parquet.Types.Int64, pqschema.NewTimestampLogicalTypeForce(utc, pqschema.TimeUnitMillis), 0, nil
 		case t.Precision <= 6:
-			return parquet.Types.Int64, pqschema.NewTimestampLogicalType(utc, pqschema.TimeUnitMicros), 0, nil
+			return parquet.Types.Int64, pqschema.NewTimestampLogicalTypeForce(utc, pqschema.TimeUnitMicros), 0, nil
 		}
 		return parquet.Types.Int96, nil, 0, nil
 	case schema.Variant, schema.Blob, schema.Vector:

@@ -320,6 +320,12 @@ func (f *Writer) footer() error {
 	if err != nil {
 		return err
 	}
+	// Java marks the pairs of a map by the old annotation only.
+	for _, e := range meta.FileMetaData.Schema {
+		if e.Name == "key_value" && e.IsSetNumChildren() && e.GetRepetitionType().String() == "REPEATED" {
+			e.LogicalType = nil
+		}
+	}
 	n, err := meta.WriteTo(f.out, nil)
 	if err != nil {
 		return err

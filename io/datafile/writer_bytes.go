@@ -43,13 +43,14 @@ type bytesValues struct {
 	ordered bool // has an order Parquet knows: keep a span
 	decimal bool // ordered as big-endian two's complement instead
 
-	page  []byte
-	plain int // unencoded bytes of the page while numbered
-	trial dictTrial
-	dict  bytesDict
-	ids   []uint32
-	marks []uint32
-	at    uint32
+	page     []byte  // the page's values one after the other, unless numbered
+	lengths  []int32 // and how long each is, unless all are of one width
+	unpacked int     // unencoded bytes of the page while numbered
+	trial    dictTrial
+	dict     bytesDict
+	ids      []uint32
+	marks    []uint32
+	at       uint32
 
 	pageSpan, chunkSpan, fileSpan bytesSpan
 	pageDec, chunkDec, fileDec    decimalSpan
@@ -57,7 +58,7 @@ type bytesValues struct {
 
 func (v *bytesValues) bind(a arrow.Array) { v.src = v.source(a) }
 
-func (v *bytesValues) raw() int { return len(v.page) + v.plain }
+func (v *bytesValues) raw() int { return len(v.page) + 4*len(v.lengths) + v.unpacked }
 
 func (v *bytesValues) fit(lo, hi, room int) int {
 	if v.src.width > 0 {
@@ -100,24 +101,27 @@ func (v *bytesValues) put(lo, hi int) error {
 	return nil
 }
 
-// putStrings is the hot loop of text columns.
+// putStrings is the hot loop of text columns: one copy of the bytes, and a
+// look at each value for its length and the bounds.
 func (v *bytesValues) putStrings(lo, hi int) {
 	off, data := v.src.offsets[lo:hi+1], v.src.data
-	need := int(off[len(off)-1]-off[0]) + 4*(hi-lo)
-	page := grow(v.page, need)
-	at := len(page)
-	page = page[:at+need]
+	v.page = append(v.page, data[off[0]:off[len(off)-1]]...)
+	v.lengths = growLengths(v.lengths, hi-lo)
 	track := newTracker(&v.pageSpan)
 	start := off[0]
 	for _, end := range off[1:] {
-		s := data[start:end]
-		binary.LittleEndian.PutUint32(page[at:], uint32(len(s)))
-		at += 4 + copy(page[at+4:], s)
-		track.add(s)
+		v.lengths = append(v.lengths, end-start)
+		track.add(data[start:end])
 		start = end
 	}
-	v.page = page
 	track.done()
+}
+
+func growLengths(s []int32, n int) []int32 {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	return append(make([]int32, 0, max(2*cap(s), len(s)+n)), s...)
 }
 
 func (v *bytesValues) putRows(rows []int32) error {
@@ -146,7 +150,7 @@ func (v *bytesValues) putRows(rows []int32) error {
 	track := newTracker(&v.pageSpan)
 	for _, r := range rows {
 		s := v.src.data[v.src.offsets[r]:v.src.offsets[r+1]]
-		v.page = binary.LittleEndian.AppendUint32(v.page, uint32(len(s)))
+		v.lengths = append(v.lengths, int32(len(s)))
 		v.page = append(v.page, s...)
 		track.add(s)
 	}
@@ -186,9 +190,9 @@ func (v *bytesValues) numberRow(i int) error {
 	}
 	id := v.dict.number(b)
 	v.ids = append(v.ids, id)
-	v.plain += len(b)
+	v.unpacked += len(b)
 	if v.src.width == 0 {
-		v.plain += 4
+		v.unpacked += 4
 	}
 	if int(id) >= len(v.marks) {
 		v.marks = append(v.marks, 0)
@@ -225,7 +229,7 @@ func decimalOf(b []byte) decimal128.Num {
 
 func (v *bytesValues) judge() {
 	n := len(v.ids)
-	if n >= dictSample && !v.trial.judge(n, len(v.dict.ends), v.plain/n) {
+	if n >= dictSample && !v.trial.judge(n, len(v.dict.ends), v.unpacked/n) {
 		v.toPlain()
 	}
 }
@@ -234,29 +238,56 @@ func (v *bytesValues) toPlain() {
 	for _, id := range v.ids {
 		b := v.dict.value(id)
 		if v.dict.width == 0 {
-			v.page = binary.LittleEndian.AppendUint32(v.page, uint32(len(b)))
+			v.lengths = append(v.lengths, int32(len(b)))
 		}
 		v.page = append(v.page, b...)
 	}
-	v.ids, v.plain = v.ids[:0], 0
+	v.ids, v.unpacked = v.ids[:0], 0
 	v.dict.reset()
 }
 
-func (v *bytesValues) endPage(dst []byte) ([]byte, parquet.Encoding, metadata.EncodedStatistics) {
+// delta is DELTA_LENGTH_BYTE_ARRAY: all lengths, as differences, then all bytes.
+func (v *bytesValues) delta(dst []byte) ([]byte, parquet.Encoding, bool) {
+	v.settle()
+	if len(v.lengths) == 0 {
+		return dst, 0, false
+	}
+	return append(appendDelta(dst, v.lengths), v.page...), parquet.Encodings.DeltaLengthByteArray, true
+}
+
+func (v *bytesValues) settle() {
 	if v.trial.on() && len(v.ids) > 0 &&
-		!v.trial.keep(len(v.ids), len(v.dict.ends), v.dict.bytes(), v.plain) {
+		!v.trial.keep(len(v.ids), len(v.dict.ends), v.dict.bytes(), v.unpacked) {
 		v.toPlain()
 	}
-	enc := parquet.Encodings.Plain
-	if v.trial.on() && len(v.ids) > 0 {
-		enc = parquet.Encodings.PlainDict
-		dst = appendIDs(dst, v.ids, len(v.dict.ends))
-		v.ids, v.plain = v.ids[:0], 0
-		v.trial.ended(v.dict.bytes())
-	} else {
-		dst = append(dst, v.page...)
-		v.page = v.page[:0]
+}
+
+func (v *bytesValues) encode(dst []byte) ([]byte, parquet.Encoding) {
+	v.settle()
+	if len(v.ids) > 0 {
+		return appendIDs(dst, v.ids, len(v.dict.ends)), parquet.Encodings.PlainDict
 	}
+	if v.src.width > 0 || len(v.lengths) == 0 {
+		return append(dst, v.page...), parquet.Encodings.Plain
+	}
+	at := len(dst)
+	dst = grow(dst, len(v.page)+4*len(v.lengths))
+	dst = dst[:at+len(v.page)+4*len(v.lengths)]
+	rest := v.page
+	for _, n := range v.lengths {
+		binary.LittleEndian.PutUint32(dst[at:], uint32(n))
+		at += 4 + copy(dst[at+4:], rest[:n])
+		rest = rest[n:]
+	}
+	return dst, parquet.Encodings.Plain
+}
+
+func (v *bytesValues) endPage() metadata.EncodedStatistics {
+	if len(v.ids) > 0 {
+		v.trial.ended(v.dict.bytes())
+	}
+	v.ids, v.unpacked, v.page, v.lengths = v.ids[:0], 0, v.page[:0], v.lengths[:0]
+	v.at++
 	var e metadata.EncodedStatistics
 	switch {
 	case v.decimal:
@@ -268,11 +299,10 @@ func (v *bytesValues) endPage(dst []byte) ([]byte, parquet.Encoding, metadata.En
 		v.chunkSpan.merge(&v.pageSpan)
 		v.pageSpan.has = false
 	}
-	v.at++
-	return dst, enc, e
+	return e
 }
 
-func (v *bytesValues) endChunk() ([]byte, int, metadata.EncodedStatistics) {
+func (v *bytesValues) endChunk(dst []byte) ([]byte, int, metadata.EncodedStatistics) {
 	var e metadata.EncodedStatistics
 	switch {
 	case v.decimal:
@@ -284,12 +314,13 @@ func (v *bytesValues) endChunk() ([]byte, int, metadata.EncodedStatistics) {
 		v.fileSpan.merge(&v.chunkSpan)
 		v.chunkSpan.has = false
 	}
-	dict, n := v.dict.arena, len(v.dict.ends)
+	n := len(v.dict.ends)
+	dst = append(dst, v.dict.arena...)
 	v.dict.reset()
 	v.trial.restart()
 	clear(v.marks)
 	v.at = 0
-	return dict, n, e
+	return dst, n, e
 }
 
 func (v *bytesValues) bounds(t schema.Type) (lo, hi any) {

@@ -16,24 +16,34 @@ import (
 )
 
 // codec compresses whole pages. pack appends the packed form of src to dst;
-// it is safe for concurrent use, its state comes from a pool.
+// quick, where the format has such a thing, packs without looking for repeated
+// strings, and is what a column uses while that comes out as small. Both are
+// safe for concurrent use, their state comes from pools.
 type codec struct {
-	id   compress.Compression
-	pack func(dst, src []byte) ([]byte, error)
+	id    compress.Compression
+	pack  packer
+	quick packer
+	slack int // percent that quick may be larger and still win
 }
+
+type packer func(dst, src []byte) ([]byte, error)
 
 func newCodec(name string, level int) (codec, error) {
 	switch strings.ToLower(name) {
 	case "", "zstd", "zstandard":
-		return codec{compress.Codecs.Zstd, zstdPacker(level)}, nil
+		c := codec{id: compress.Codecs.Zstd, pack: zstdPacker(level), quick: packLiterals}
+		if level <= 1 {
+			c.slack = 2
+		}
+		return c, nil
 	case "snappy":
-		return codec{compress.Codecs.Snappy, packSnappy}, nil
+		return codec{id: compress.Codecs.Snappy, pack: packSnappy}, nil
 	case "gzip":
-		return codec{compress.Codecs.Gzip, packGzip}, nil
+		return codec{id: compress.Codecs.Gzip, pack: packGzip}, nil
 	case "lz4":
-		return codec{compress.Codecs.Lz4, packLZ4}, nil
+		return codec{id: compress.Codecs.Lz4, pack: packLZ4}, nil
 	case "none", "uncompressed":
-		return codec{compress.Codecs.Uncompressed, nil}, nil
+		return codec{id: compress.Codecs.Uncompressed}, nil
 	case "brotli", "lzo", "lz4_raw":
 		return codec{}, fault.Unsupported("file.compression="+name, "use zstd, snappy, gzip, lz4 or none")
 	}
@@ -44,7 +54,7 @@ func newCodec(name string, level int) (codec, error) {
 // hundred KiB, too much to own one per open file.
 var zstdPools [8]sync.Pool
 
-func zstdPacker(level int) func(dst, src []byte) ([]byte, error) {
+func zstdPacker(level int) packer {
 	if level <= 0 {
 		level = 1
 	}
@@ -57,7 +67,8 @@ func zstdPacker(level int) func(dst, src []byte) ([]byte, error) {
 			// A page is small and read whole: no checksum (the format has
 			// its own place for one), and no window beyond the page.
 			enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(speed), zstd.WithEncoderConcurrency(1),
-				zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true), zstd.WithWindowSize(1<<20))
+				zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true), zstd.WithWindowSize(1<<20),
+				zstd.WithAllLitEntropyCompression(true))
 			if err != nil {
 				return dst, err
 			}

@@ -40,6 +40,11 @@ type column struct {
 	flat     nullBits // definition levels of a flat nullable column
 	def, rep []uint8  // levels of a nested column
 
+	// What the last trial found best.
+	pagesToTrial           int
+	useDelta               bool
+	quickPlain, quickDelta bool
+
 	chunkNulls, fileNulls int64
 
 	// Over the file so far, to estimate what an unpacked byte comes to.
@@ -55,9 +60,11 @@ type packedDict struct {
 
 // scratch is what one worker needs while it encodes; none of it survives a call.
 type scratch struct {
-	page, packed, header []byte
-	rows                 []int32
-	levels               levels
+	page, page2              []byte
+	packed, packed2, packed3 []byte
+	header                   []byte
+	rows                     []int32
+	levels                   levels
 }
 
 func newColumn(descr *pqschema.Column, field int, p path, trial dictTrial, pageBytes int, c codec) *column {
@@ -163,12 +170,11 @@ func (c *column) endPage(s *scratch) error {
 	} else if c.path[0].nullable {
 		s.page = c.flat.appendTo(s.page)
 	}
-	page, enc, stats := c.vals.endPage(s.page)
-	s.page = page
-	data, err := c.pack(s, page)
+	page, data, enc, err := c.encode(s, s.page)
 	if err != nil {
 		return err
 	}
+	stats := c.vals.endPage()
 	stats.SetNullCount(int64(c.nulls))
 	stats.AllNullValue = c.nulls == levels
 	s.header = appendDataHeader(s.header[:0], len(page), len(data), levels, enc)
@@ -184,12 +190,72 @@ func (c *column) endPage(s *scratch) error {
 	return err
 }
 
-func (c *column) pack(s *scratch, page []byte) ([]byte, error) {
+// A column's first page, and one in trialPages after it, is encoded in all the
+// ways that it could be; the smallest is kept for it and the pages that follow.
+const trialPages = 32
+
+// encode appends the values to the levels in page and packs both.
+func (c *column) encode(s *scratch, levels []byte) (page, packed []byte, enc parquet.Encoding, err error) {
+	trial := c.pagesToTrial == 0
+	if trial {
+		c.pagesToTrial = trialPages
+	}
+	c.pagesToTrial--
+	if trial || !c.useDelta {
+		page, enc = c.vals.encode(levels)
+		s.page = page
+		if packed, err = c.pack(s, page, trial, &c.quickPlain); err != nil {
+			return
+		}
+		if !trial {
+			return
+		}
+		c.useDelta = false
+	}
+	delta, deltaEnc, ok := c.vals.delta(append(s.page2[:0], levels...))
+	s.page2 = delta
+	if !ok {
+		if packed == nil { // the page has no values
+			page, enc = c.vals.encode(levels)
+			s.page = page
+			packed, err = c.pack(s, page, false, &c.quickPlain)
+		}
+		return
+	}
+	if trial {
+		s.packed, s.packed2 = s.packed2, s.packed
+	}
+	packedDelta, err := c.pack(s, delta, trial, &c.quickDelta)
+	if err != nil {
+		return
+	}
+	if trial && len(packedDelta) >= len(packed) {
+		return
+	}
+	c.useDelta = true
+	return delta, packedDelta, deltaEnc, nil
+}
+
+// pack compresses a page; on trial it also finds out whether the quick way
+// will do. The result is valid until the next but one call on trial.
+func (c *column) pack(s *scratch, page []byte, trial bool, quick *bool) ([]byte, error) {
 	if c.codec.pack == nil {
 		return page, nil
 	}
 	var err error
-	s.packed, err = c.codec.pack(s.packed[:0], page)
+	if c.codec.quick == nil || len(page) > 1<<26 || !trial && !*quick {
+		s.packed, err = c.codec.pack(s.packed[:0], page)
+		return s.packed, err
+	}
+	s.packed, err = c.codec.quick(s.packed[:0], page)
+	if err != nil || !trial {
+		return s.packed, err
+	}
+	s.packed3, err = c.codec.pack(s.packed3[:0], page)
+	*quick = len(s.packed)*100 <= len(s.packed3)*(100+c.codec.slack)
+	if len(s.packed3) < len(s.packed) {
+		s.packed, s.packed3 = s.packed3, s.packed
+	}
 	return s.packed, err
 }
 
@@ -198,7 +264,8 @@ func (c *column) endChunk(s *scratch) error {
 	if err := c.endPage(s); err != nil {
 		return c.wrap(err)
 	}
-	dict, entries, stats := c.vals.endChunk()
+	dict, entries, stats := c.vals.endChunk(s.page[:0])
+	s.page = dict
 	stats.SetNullCount(c.chunkNulls)
 	c.fileNulls += c.chunkNulls
 	c.chunkNulls = 0
@@ -206,7 +273,8 @@ func (c *column) endChunk(s *scratch) error {
 	if entries == 0 {
 		return nil
 	}
-	data, err := c.pack(s, dict)
+	quick := false
+	data, err := c.pack(s, dict, false, &quick)
 	c.dict.data = append(c.dict.data, data...)
 	c.dict.header = appendDictHeader(c.dict.header, len(dict), len(data), entries)
 	return c.wrap(err)

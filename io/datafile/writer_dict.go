@@ -97,6 +97,7 @@ type bytesDict struct {
 	hashes []uint32
 	slots  []uint32
 	seed   maphash.Seed
+	key    uint64
 	seeded bool
 }
 
@@ -122,7 +123,7 @@ func (d *bytesDict) number(v []byte) uint32 {
 	if 2*len(d.ends) >= len(d.slots) {
 		d.resize()
 	}
-	h := uint32(maphash.Bytes(d.seed, v))
+	h := d.hash(v)
 	mask := uint32(len(d.slots) - 1)
 	for at := h & mask; ; at = (at + 1) & mask {
 		slot := d.slots[at]
@@ -142,9 +143,28 @@ func (d *bytesDict) number(v []byte) uint32 {
 	}
 }
 
+// hash of short values is one multiplication of their two ends, keyed against
+// values made to collide.
+func (d *bytesDict) hash(v []byte) uint32 {
+	var a, b uint64
+	switch n := len(v); {
+	case n > 16:
+		return uint32(maphash.Bytes(d.seed, v))
+	case n >= 8:
+		a, b = binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[n-8:])
+	case n >= 4:
+		a, b = uint64(binary.LittleEndian.Uint32(v)), uint64(binary.LittleEndian.Uint32(v[n-4:]))
+	case n > 0:
+		a = uint64(v[0]) | uint64(v[n/2])<<8 | uint64(v[n-1])<<16
+	}
+	hi, lo := bits.Mul64(a^d.key, b^d.key>>7^uint64(len(v))^0x9E3779B97F4A7C15)
+	return uint32(hi ^ lo)
+}
+
 func (d *bytesDict) resize() {
 	if !d.seeded {
 		d.seed, d.seeded = maphash.MakeSeed(), true
+		d.key = maphash.Bytes(d.seed, nil) | 1
 	}
 	n := max(minDictSlots, 2*len(d.slots))
 	d.slots = make([]uint32, n)

@@ -51,9 +51,14 @@ func (d *dictTrial) keep(n, entries, dictBytes, plain int) bool {
 		return true
 	}
 	d.state = dictKept
-	// Packed numbers do not compress, plain values do: ask for half.
 	packed := n*bitsOf(entries)/8 + dictBytes
-	if d.force && packed < plain || 2*packed < plain {
+	if d.force && packed < plain {
+		return true
+	}
+	// Packed numbers do not compress, plain values do: ask for half, with the
+	// dictionary spread over the rows that are known to come.
+	more := max(1, d.rows/n)
+	if 2*(packed-dictBytes)*more+2*dictBytes < plain*more {
 		return true
 	}
 	d.state = dictNever

@@ -52,7 +52,7 @@ type fixedValues[T fixedValue] struct {
 	src    fixedSource[T]
 	tmp    []T
 
-	page  []byte // plain values of the page
+	page  []T // values of the page, unless numbered
 	trial dictTrial
 	dict  fixedDict[T]
 	ids   []uint32 // dictionary numbers of the page
@@ -68,7 +68,7 @@ func (v *fixedValues[T]) width() int { return int(unsafe.Sizeof(*new(T))) }
 
 func (v *fixedValues[T]) fit(lo, hi, room int) int { return min(hi-lo, room/v.width()) }
 
-func (v *fixedValues[T]) raw() int { return len(v.page) + len(v.ids)*v.width() }
+func (v *fixedValues[T]) raw() int { return (len(v.page) + len(v.ids)) * v.width() }
 
 func (v *fixedValues[T]) scratch(n int) []T {
 	if cap(v.tmp) < n {
@@ -121,7 +121,7 @@ func (v *fixedValues[T]) add(vals []T) {
 		return
 	}
 	v.pageSpan.add(vals)
-	v.page = appendFixed(v.page, vals)
+	v.page = append(v.page, vals...)
 }
 
 func (v *fixedValues[T]) number(vals []T) {
@@ -142,47 +142,65 @@ func (v *fixedValues[T]) number(vals []T) {
 // toPlain gives the dictionary up and rewrites what the page holds.
 func (v *fixedValues[T]) toPlain() {
 	for _, id := range v.ids {
-		v.page = appendFixed(v.page, v.dict.values[id:id+1])
+		v.page = append(v.page, v.dict.values[id])
 	}
 	v.ids = v.ids[:0]
 	v.dict.reset()
 }
 
-func (v *fixedValues[T]) endPage(dst []byte) ([]byte, parquet.Encoding, metadata.EncodedStatistics) {
+// settle decides a pending trial of a dictionary before the page is encoded.
+func (v *fixedValues[T]) settle() {
 	if v.trial.on() && len(v.ids) > 0 &&
 		!v.trial.keep(len(v.ids), len(v.dict.values), v.dict.bytes(), v.width()*len(v.ids)) {
 		v.toPlain()
 	}
-	enc := parquet.Encodings.Plain
-	if v.trial.on() && len(v.ids) > 0 {
-		enc = parquet.Encodings.PlainDict
-		dst = appendIDs(dst, v.ids, len(v.dict.values))
-		v.ids = v.ids[:0]
-		v.trial.ended(v.dict.bytes())
-	} else {
-		dst = append(dst, v.page...)
-		v.page = v.page[:0]
+}
+
+func (v *fixedValues[T]) delta(dst []byte) ([]byte, parquet.Encoding, bool) {
+	v.settle()
+	if len(v.page) == 0 {
+		return dst, 0, false
 	}
+	switch page := any(v.page).(type) {
+	case []int32:
+		return appendDelta(dst, page), parquet.Encodings.DeltaBinaryPacked, true
+	case []int64:
+		return appendDelta(dst, page), parquet.Encodings.DeltaBinaryPacked, true
+	}
+	return dst, 0, false
+}
+
+func (v *fixedValues[T]) encode(dst []byte) ([]byte, parquet.Encoding) {
+	v.settle()
+	if len(v.ids) > 0 {
+		return appendIDs(dst, v.ids, len(v.dict.values)), parquet.Encodings.PlainDict
+	}
+	return appendFixed(dst, v.page), parquet.Encodings.Plain
+}
+
+func (v *fixedValues[T]) endPage() metadata.EncodedStatistics {
+	if len(v.ids) > 0 {
+		v.trial.ended(v.dict.bytes())
+	}
+	v.ids, v.page = v.ids[:0], v.page[:0]
 	e := v.pageSpan.encode()
 	v.chunkSpan.merge(&v.pageSpan)
 	v.pageSpan = span[T]{}
 	v.at++
-	return dst, enc, e
+	return e
 }
 
-func (v *fixedValues[T]) endChunk() ([]byte, int, metadata.EncodedStatistics) {
+func (v *fixedValues[T]) endChunk(dst []byte) ([]byte, int, metadata.EncodedStatistics) {
 	e := v.chunkSpan.encode()
 	v.fileSpan.merge(&v.chunkSpan)
 	v.chunkSpan = span[T]{}
 	n := len(v.dict.values)
-	v.page = appendFixed(v.page[:0], v.dict.values)
-	dict := v.page
-	v.page = v.page[:0]
+	dst = appendFixed(dst, v.dict.values)
 	v.dict.reset()
 	v.trial.restart()
 	clear(v.marks)
 	v.at = 0
-	return dict, n, e
+	return dst, n, e
 }
 
 func (v *fixedValues[T]) bounds(t schema.Type) (lo, hi any) { return v.fileSpan.values(t) }

@@ -165,7 +165,7 @@ func (c *column) writeNested(a arrow.Array, s *scratch) error {
 	stride := nestedStep
 	if n := leaf.Len(); n > 0 {
 		// Large values: fewer at a time, so that pages stay near their size.
-		each := max(1, int(min(int64(c.pageBytes), int64(leaf.Data().SizeInBytes())))/n)
+		each := max(1, int(leaf.Data().SizeInBytes())/n)
 		stride = max(1, min(stride, c.pageBytes/4/each))
 	}
 	for from := 0; from < len(l.row); {

@@ -25,11 +25,15 @@ type values interface {
 	fit(lo, hi, room int) int // how many of rows lo..hi-1 take at most room bytes unencoded
 	raw() int                 // unencoded bytes in the page so far
 
-	// endPage appends the page's values and starts the next page.
-	endPage(dst []byte) (page []byte, enc parquet.Encoding, stats metadata.EncodedStatistics)
-	// endChunk starts the next chunk. dict is the dictionary page, if pages
-	// refer to one; it is valid until the next put.
-	endChunk() (dict []byte, entries int, stats metadata.EncodedStatistics)
+	// encode appends the page's values, by dictionary or plain, and delta the
+	// same in a form of differences if there is one; neither ends the page.
+	encode(dst []byte) ([]byte, parquet.Encoding)
+	delta(dst []byte) ([]byte, parquet.Encoding, bool)
+	// endPage starts the next page and tells the bounds of the last.
+	endPage() metadata.EncodedStatistics
+	// endChunk starts the next chunk. It appends the dictionary, if pages refer
+	// to one, and says how many entries it has.
+	endChunk(dst []byte) (dict []byte, entries int, stats metadata.EncodedStatistics)
 	// bounds are the least and greatest value of all chunks ended so far.
 	bounds(t schema.Type) (lo, hi any)
 }
@@ -223,23 +227,28 @@ func (v *boolValues) putRows(rows []int32) error {
 func (v *boolValues) fit(lo, hi, room int) int { return min(hi-lo, 8*room) }
 func (v *boolValues) raw() int                 { return (v.n + 7) / 8 }
 
-func (v *boolValues) endPage(dst []byte) ([]byte, parquet.Encoding, metadata.EncodedStatistics) {
+func (v *boolValues) encode(dst []byte) ([]byte, parquet.Encoding) {
 	used := v.raw()
 	if pad := v.n & 7; pad != 0 {
 		v.page[used-1] &= 1<<pad - 1
 	}
-	dst = append(dst, v.page[:used]...)
+	return append(dst, v.page[:used]...), parquet.Encodings.Plain
+}
+
+func (v *boolValues) delta(dst []byte) ([]byte, parquet.Encoding, bool) { return dst, 0, false }
+
+func (v *boolValues) endPage() metadata.EncodedStatistics {
 	page := boolSpan{no: v.trues < v.n, yes: v.trues > 0}
 	v.chunk.merge(page)
 	v.page, v.n, v.trues = v.page[:0], 0, 0
-	return dst, parquet.Encodings.Plain, page.encode()
+	return page.encode()
 }
 
-func (v *boolValues) endChunk() ([]byte, int, metadata.EncodedStatistics) {
+func (v *boolValues) endChunk(dst []byte) ([]byte, int, metadata.EncodedStatistics) {
 	e := v.chunk.encode()
 	v.file.merge(v.chunk)
 	v.chunk = boolSpan{}
-	return nil, 0, e
+	return dst, 0, e
 }
 
 func (v *boolValues) bounds(schema.Type) (lo, hi any) {

@@ -474,3 +474,115 @@ func TestLevelZeroComesNewestFirst(t *testing.T) {
 	}
 	want(t, got, "new", "old", "tie-late", "tie-min", "mid", "top")
 }
+
+func TestBatchesAreCutWhereCellsGetTooLarge(t *testing.T) {
+	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
+	defer mem.AssertSize(t, 0)
+	defer func(n int) { vector.MaxCells = n }(vector.MaxCells)
+	vector.MaxCells = 10
+	rb := array.NewRecordBuilder(mem, tinySchema)
+	defer rb.Release()
+	rb.Field(0).(*array.Int64Builder).AppendValues([]int64{4, 1, 3, 2, 5}, nil)
+	rb.Field(1).(*array.StringBuilder).AppendValues([]string{"dddd", "aaaa", "cccc", "bbbb", "eeee"}, nil)
+	rec := rb.NewRecordBatch()
+	defer rec.Release()
+	b, err := NewBuffer(BufferSpec{Schema: tinySchema, Key: []string{"k"}, OmitKeys: true, Alloc: mem})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var runs []Run
+	for range 2 {
+		if err := b.Add(rec, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		run := &sliceRun{name: "r"}
+		defer run.release()
+		if _, err := b.Flush(int64(len(runs)), func(rec arrow.RecordBatch) error {
+			rec.Retain()
+			run.recs = append(run.recs, rec)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if len(run.recs) != 3 { // five rows: two, and three which become one and two
+			t.Errorf("%d batches", len(run.recs))
+		}
+		runs = append(runs, run)
+	}
+	want(t, mergeTexts(t, mem, tinySpec(mem), runs...), "1 aaaa", "2 bbbb", "3 cccc", "4 dddd", "5 eeee")
+}
+
+func TestColumnsOfRunsAreChecked(t *testing.T) {
+	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
+	defer mem.AssertSize(t, 0)
+	good := stored(t, mem, "1 1 0 a")
+	defer good.Release()
+	build := func(fields []arrow.Field, cols ...arrow.Array) arrow.RecordBatch {
+		return array.NewRecordBatch(arrow.NewSchema(fields, nil), cols, 1)
+	}
+	f := good.Schema().Fields()
+	renamed := func(i int, name string) []arrow.Field {
+		out := slices.Clone(f)
+		out[i].Name = name
+		return out
+	}
+	retyped := func(i int, dt arrow.DataType) []arrow.Field {
+		out := slices.Clone(f)
+		out[i].Type = dt
+		return out
+	}
+	null := array.MakeArrayOfNull(mem, arrow.PrimitiveTypes.Int64, 1)
+	defer null.Release()
+	k, v, seq, kind := good.Column(0), good.Column(1), good.Column(2), good.Column(3)
+	for name, c := range map[string]struct {
+		rec   arrow.RecordBatch
+		class error
+	}{
+		"no key":       {build(renamed(0, "x"), k, v, seq, kind), fault.ErrCorrupt},
+		"no value":     {build(renamed(1, "x"), k, v, seq, kind), fault.ErrCorrupt},
+		"key twice":    {build(renamed(1, "k"), k, v, seq, kind), fault.ErrCorrupt},
+		"no number":    {build(renamed(2, "x"), k, v, seq, kind), fault.ErrCorrupt},
+		"no kind":      {build(renamed(3, "x"), k, v, seq, kind), fault.ErrCorrupt},
+		"null key":     {build(f, null, v, seq, kind), fault.ErrCorrupt},
+		"null number":  {build(f, k, v, null, kind), fault.ErrCorrupt},
+		"type of key":  {build(retyped(0, v.DataType()), v, v, seq, kind), fault.ErrInvalid},
+		"type of kind": {build(retyped(3, seq.DataType()), k, v, seq, seq), fault.ErrInvalid},
+		"type of v":    {build(retyped(1, seq.DataType()), k, seq, seq, kind), fault.ErrInvalid},
+	} {
+		for _, depth := range []int{0, 1} {
+			var run Run = &sliceRun{name: "bad.parquet", recs: []arrow.RecordBatch{c.rec}}
+			if depth > 0 {
+				run = Prefetch(run, depth)
+			}
+			m, err := NewMerge([]Run{run}, tinySpec(mem))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := m.Next(); !errors.Is(err, c.class) || !strings.Contains(err.Error(), "bad.parquet") {
+				t.Errorf("%s: %v", name, err)
+			}
+			m.Close()
+		}
+		c.rec.Release()
+	}
+}
+
+func TestThePhysicalLayoutKeepsItsColumnOrder(t *testing.T) {
+	spec := tinySpec(memory.DefaultAllocator)
+	spec.WithKeys, spec.WithSequence, spec.WithKind = true, true, true
+	m, err := NewMerge(nil, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := NewBuffer(BufferSpec{Schema: tinySchema, Key: []string{"k"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !m.Schema().Equal(b.Schema()) {
+		t.Errorf("merge emits %v, buffer %v", m.Schema(), b.Schema())
+	}
+	if _, err := m.Next(); err != io.EOF {
+		t.Errorf("no runs: %v", err)
+	}
+	m.Close()
+}

@@ -62,12 +62,11 @@ type Merge struct {
 	slots   slotTable
 	emitter emitter
 
-	merger   pairMerger
-	segs     []segment
-	starts   []int32
-	chosen   []int32
-	random   uint64
-	finished bool
+	merger pairMerger
+	segs   []segment
+	starts []int32
+	chosen []int32
+	random uint64
 
 	// pending are merged rows that wait to be gathered, in slices of at most
 	// slice rows.

@@ -14,7 +14,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestBufferFlushesWhatTheRowAtATimeModelSays(t *testing.T) {
-	for seed := range uint64(80) {
+	for seed := range uint64(60) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 			defer mem.AssertSize(t, 0)
@@ -63,7 +63,7 @@ func checkBuffer(t testing.TB, w *world) {
 }
 
 func TestMergeReadsWhatTheRowAtATimeModelSays(t *testing.T) {
-	for seed := range uint64(100) {
+	for seed := range uint64(60) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 			defer mem.AssertSize(t, 0)

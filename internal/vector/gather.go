@@ -154,4 +154,8 @@ func newData(dt arrow.DataType, n, nulls int, children []arrow.ArrayData, buffer
 	return data
 }
 
-func tooLarge(n int) bool { return n > math.MaxInt32 }
+// MaxCells bounds the bytes or elements of one array; offsets are 32 bits
+// wide. It is a variable for tests only.
+var MaxCells = math.MaxInt32
+
+func tooLarge(n int) bool { return n > MaxCells }

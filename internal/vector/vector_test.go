@@ -156,32 +156,30 @@ func checkTake(t *testing.T, g *Gatherer, sources []arrow.Array, refs []Ref) {
 	}
 }
 
-func TestTooManyBytesForOneArrayAreRefusedNotWrapped(t *testing.T) {
+func TestTooManyCellsForOneArrayAreRefusedNotWrapped(t *testing.T) {
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	defer mem.AssertSize(t, 0)
-	b := array.NewStringBuilder(mem)
-	defer b.Release()
-	b.Append(strings.Repeat("x", 1<<20))
-	a := b.NewArray()
-	defer a.Release()
-	lb := array.NewListBuilder(mem, arrow.PrimitiveTypes.Int8)
-	defer lb.Release()
-	lb.Append(true)
-	lb.ValueBuilder().(*array.Int8Builder).AppendValues(make([]int8, 1<<20), nil)
-	l := lb.NewArray()
-	defer l.Release()
-	refs := make([]Ref, 1<<11)
-	for _, a := range []arrow.Array{a, l} {
-		g, err := NewGatherer(a.DataType(), mem)
+	defer func(n int) { MaxCells = n }(MaxCells)
+	MaxCells = 5
+	text := element(arrow.BinaryTypes.String)
+	for dt, json := range map[arrow.DataType]string{
+		arrow.BinaryTypes.String:           `["abc"]`,
+		element(arrow.PrimitiveTypes.Int8): `[[1,2,3]]`,
+		text:                               `[["abc"]]`,
+		arrow.StructOf(arrow.Field{Name: "x", Type: arrow.PrimitiveTypes.Int8}, arrow.Field{Name: "a", Type: text}): `[{"x":1,"a":["abc"]}]`,
+	} {
+		a := parse(t, mem, dt, json)
+		g, err := NewGatherer(dt, mem)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := g.Set(0, a); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := g.Take(Select(refs)); !errors.Is(err, ErrTooLarge) {
-			t.Errorf("%s: %v", a.DataType(), err)
+		if _, err := g.Take(Select([]Ref{0, 0})); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%s: %v", dt, err)
 		}
+		a.Release()
 	}
 }
 

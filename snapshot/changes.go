@@ -1,0 +1,165 @@
+package snapshot
+
+import (
+	"bytes"
+
+	"github.com/tidelake/tidelake/manifest"
+)
+
+// Changes are what one commit publishes: an append group (new files, and what
+// deletes on append tables remove) and a compact group. Each group that holds
+// something becomes a snapshot of its own, the append group first. Files named
+// here must be durable. The slices are not modified, but kept until the commit
+// ends.
+type Changes struct {
+	// Identifier rises from commit to commit of one user; batch jobs use
+	// BatchIdentifier under a user of their own.
+	Identifier int64
+	Watermark  *int64            // nil: as before
+	Properties map[string]string // kept in the snapshots
+
+	AppendFiles     []manifest.Entry
+	AppendChangelog []manifest.Entry
+	AppendIndex     []manifest.IndexEntry
+
+	CompactFiles     []manifest.Entry // DELETEs of the files read, ADDs of the files written
+	CompactChangelog []manifest.Entry
+	CompactIndex     []manifest.IndexEntry
+
+	// IgnoreEmpty drops an append group that holds nothing. Without it there
+	// is a snapshot all the same, so that the identifier is on record. Option
+	// snapshot.ignore-empty-commit overrides it.
+	IgnoreEmpty bool
+	// CheckAppendConflicts checks an append group that only adds files, as is
+	// needed when committables are restored from a checkpoint. Without it such
+	// a group is appended blindly: new files cannot contradict others.
+	CheckAppendConflicts bool
+}
+
+// BatchIdentifier is the identifier of a job that commits once.
+const BatchIdentifier = 1<<63 - 1
+
+// OverwriteRequest replaces rows by other rows, or by none. Changelog files
+// have no place in it: an overwrite publishes none.
+type OverwriteRequest struct {
+	Identifier int64
+	Watermark  *int64
+	Properties map[string]string
+
+	// Files and Index are the new files.
+	Files []manifest.Entry
+	Index []manifest.IndexEntry
+	// CompactFiles and CompactIndex become a COMPACT snapshot after the overwrite.
+	CompactFiles []manifest.Entry
+	CompactIndex []manifest.IndexEntry
+
+	// Dynamic replaces exactly the partitions that Files touch; without files
+	// nothing happens, not even a snapshot.
+	Dynamic bool
+	// Match chooses the partitions to replace when Dynamic is false; nil means
+	// the whole table. It gets the body of a partition's binary row. New files
+	// must lie inside.
+	Match func(partition []byte) bool
+	// Description names what Match chooses, for messages.
+	Description string
+}
+
+// group is what becomes one snapshot.
+type group struct {
+	kind       Kind
+	identifier int64
+	watermark  *int64
+	properties map[string]string
+
+	files     []manifest.Entry
+	changelog []manifest.Entry
+	index     []manifest.IndexEntry
+
+	// replace, if set, chooses live files of the base that the group deletes
+	// besides; they are found anew on every attempt.
+	replace func(partition []byte) bool
+	// check runs the conflict rules.
+	check bool
+	// discard leaves out files that the base has already.
+	discard bool
+}
+
+func (g *group) empty() bool { return len(g.files)+len(g.changelog)+len(g.index) == 0 }
+
+// appendGroup is the first group of a commit. Deletes make it an overwrite
+// for readers of changes, and they must be checked.
+func (c *Committer) appendGroup(ch *Changes) *group {
+	g := &group{
+		kind: Append, identifier: ch.Identifier, watermark: ch.Watermark, properties: ch.Properties,
+		files: ch.AppendFiles, changelog: ch.AppendChangelog, index: ch.AppendIndex,
+		check: ch.CheckAppendConflicts,
+	}
+	if removesRows(ch.AppendFiles, ch.AppendIndex) {
+		g.kind, g.check = Overwrite, true
+	}
+	if g.kind == Append && c.cfg.Options.DiscardDuplicateFiles {
+		g.check, g.discard = true, true
+	}
+	return g
+}
+
+func removesRows(files []manifest.Entry, index []manifest.IndexEntry) bool {
+	for i := range files {
+		if files[i].Kind == manifest.Delete {
+			return true
+		}
+	}
+	for i := range index {
+		if index[i].Type == manifest.DeletionVectorsIndex {
+			return true
+		}
+	}
+	return false
+}
+
+func compactGroup(identifier int64, watermark *int64, properties map[string]string, files, changelog []manifest.Entry, index []manifest.IndexEntry) *group {
+	return &group{
+		kind: Compact, identifier: identifier, watermark: watermark, properties: properties,
+		files: files, changelog: changelog, index: index, check: true,
+	}
+}
+
+// ignoreEmpty settles who decides about commits without changes.
+func (c *Committer) ignoreEmpty(asked bool) bool {
+	switch o := c.cfg.Options; {
+	case o.IgnoreEmptyCommit != nil:
+		return *o.IgnoreEmptyCommit
+	case o.CommitForceSnapshot:
+		return false
+	}
+	return asked
+}
+
+// partitionSet tests membership in the partitions that a change touches:
+// those of its files and of its deletion vectors.
+type partitionSet struct {
+	all map[string]bool
+	one []byte // the only member, or the last one asked for
+}
+
+func changedPartitions(files []manifest.Entry, index []manifest.IndexEntry) *partitionSet {
+	s := &partitionSet{all: map[string]bool{}}
+	for i := range files {
+		s.add(files[i].Partition)
+	}
+	for i := range index {
+		if index[i].Type == manifest.DeletionVectorsIndex {
+			s.add(index[i].Partition)
+		}
+	}
+	return s
+}
+
+func (s *partitionSet) add(p []byte) {
+	if s.one == nil || !bytes.Equal(s.one, p) {
+		s.all[string(p)] = true
+		s.one = p
+	}
+}
+
+func (s *partitionSet) has(p []byte) bool { return s.all[string(p)] }

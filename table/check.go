@@ -267,7 +267,7 @@ func (c *checker) decode(ctx context.Context, e manifest.Entry, changelog bool) 
 	keyed := len(own.PrimaryKeys) > 0
 	fields := own.Fields
 	if keyed {
-		fields = physicalFields(own, true)
+		fields = own.FileFields(true)
 	}
 	reader, err := datafile.Open(ctx, object, key, datafile.ReaderOptions{Format: fileFormat(f.Name), Fields: fields, Alloc: c.table.world.Alloc})
 	if err != nil {

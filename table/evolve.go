@@ -119,7 +119,7 @@ func widens(from, to schema.Type) bool {
 	case schema.VarBinary:
 		return (from.Kind == schema.Binary || from.Kind == schema.VarBinary) && from.Length <= to.Length
 	case schema.Decimal:
-		return from.Kind == to.Kind && from.Scale == to.Scale && from.Precision <= to.Precision
+		return from.Kind == to.Kind && from.Scale <= to.Scale && from.Precision-from.Scale <= to.Precision-to.Scale
 	case schema.Timestamp, schema.TimestampLTZ:
 		return from.Kind == to.Kind && from.Precision <= to.Precision
 	case schema.Char, schema.Binary:

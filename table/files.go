@@ -37,27 +37,9 @@ type fileMaker struct {
 	code       string // compression of level 0
 }
 
-// physicalFields are the columns of a data file (format section 6.1).
-func physicalFields(sc *schema.Table, thin bool) []schema.Field {
-	if len(sc.PrimaryKeys) == 0 {
-		return sc.Fields
-	}
-	var out []schema.Field
-	if !thin {
-		for _, f := range sc.KeyFields() {
-			f.ID, f.Name, f.Default = f.ID+schema.KeyFieldIDBase, schema.KeyPrefix+f.Name, nil
-			out = append(out, f)
-		}
-	}
-	out = append(out,
-		schema.Field{ID: schema.SequenceFieldID, Name: schema.SequenceName, Type: schema.Type{Kind: schema.BigInt}},
-		schema.Field{ID: schema.ValueKindFieldID, Name: schema.ValueKindName, Type: schema.Type{Kind: schema.TinyInt}})
-	return append(out, sc.Fields...)
-}
-
 func newFileMaker(t *Table) (*fileMaker, error) {
 	o := t.options
-	m := &fileMaker{table: t, physical: physicalFields(t.schema, o.ThinMode), sequence: -1, kind: -1}
+	m := &fileMaker{table: t, physical: t.schema.FileFields(o.ThinMode), sequence: -1, kind: -1}
 	m.values = len(m.physical) - len(t.schema.Fields)
 	if len(t.schema.PrimaryKeys) > 0 {
 		m.sequence, m.kind = m.values-2, m.values-1
@@ -67,10 +49,7 @@ func newFileMaker(t *Table) (*fileMaker, error) {
 		}
 	}
 	m.target = o.TargetFileSizeFor(len(t.schema.PrimaryKeys) > 0)
-	m.code = o.FileCompression
-	if c, ok := o.FileCompressionPerLevel[0]; ok {
-		m.code = c
-	}
+	m.code = o.FileCompressionFor(m.level())
 	m.extension = ".parquet"
 	if o.SuffixIncludesCompression {
 		m.extension = "." + m.code + m.extension
@@ -78,12 +57,17 @@ func newFileMaker(t *Table) (*fileMaker, error) {
 	return m, m.statsModes()
 }
 
+// level is the one whose overrides of options apply: files of append tables have none.
+func (m *fileMaker) level() int {
+	if len(m.table.schema.PrimaryKeys) == 0 {
+		return -1
+	}
+	return 0
+}
+
 func (m *fileMaker) statsModes() error {
 	o := m.table.options
-	mode := o.StatsMode
-	if perLevel, ok := o.StatsModePerLevel[0]; ok {
-		mode = perLevel
-	}
+	mode := o.StatsModeFor("", m.level())
 	names := make([]string, len(m.table.schema.Fields))
 	for i, f := range m.table.schema.Fields {
 		names[i] = f.Name

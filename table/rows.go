@@ -1,6 +1,7 @@
 package table
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -109,8 +110,14 @@ func fromStruct(fields []schema.Field, rv reflect.Value, values []any, loc *time
 	return nil
 }
 
+// columnError names the column; an error without a class of its own is one of the input.
 func columnError(name string, err error) error {
-	return &fault.Error{Class: fault.ErrInvalid, Detail: fmt.Sprintf("column %q", name), Err: err}
+	e := &fault.Error{Detail: fmt.Sprintf("column %q", name), Err: err}
+	var classed *fault.Error
+	if !errors.As(err, &classed) {
+		e.Class = fault.ErrInvalid
+	}
+	return e
 }
 
 var (

@@ -35,7 +35,7 @@ type fileRun struct {
 	reader *datafile.Reader
 	plans  []columnPlan
 	kinds  bool // the open file may hold deletes, so kinds are read
-	rows   int64
+	left   int64 // rows of the open file that were not read yet
 	schema *arrow.Schema
 }
 
@@ -88,6 +88,7 @@ func (f *fileRun) Next() (arrow.RecordBatch, error) {
 		if err != nil {
 			return nil, err
 		}
+		f.left -= rec.NumRows()
 		out, err := f.shape(rec)
 		rec.Release()
 		if err != nil || out.NumRows() > 0 {
@@ -124,8 +125,9 @@ func (f *fileRun) openNext() error {
 	if err != nil {
 		return err
 	}
-	if f.reader.Rows() != meta.Rows {
-		return fault.Corrupt(key, fmt.Sprintf("holds %d rows, its manifest says %d", f.reader.Rows(), meta.Rows), nil)
+	f.left = meta.Rows
+	if n := f.reader.Rows(); n >= 0 && n != meta.Rows {
+		return f.wrongRows(n)
 	}
 	return nil
 }
@@ -138,7 +140,20 @@ func (f *fileRun) columnsAtOnce() int {
 	return f.split.parallel
 }
 
-func (f *fileRun) endOfFile() error { return f.Close() }
+// endOfFile closes a file that was read to its end. A format that does not
+// say how many rows it has is read whole, so they were counted.
+func (f *fileRun) endOfFile() error {
+	meta := &f.files[f.at-1].DataFile
+	if f.reader.Rows() < 0 && f.left != 0 {
+		return f.wrongRows(meta.Rows - f.left)
+	}
+	return f.Close()
+}
+
+func (f *fileRun) wrongRows(n int64) error {
+	meta := &f.files[f.at-1].DataFile
+	return fault.Corrupt(meta.Name, fmt.Sprintf("holds %d rows, its manifest says %d", n, meta.Rows), nil)
+}
 
 // asked are the columns to read from the file, under the names it has for them.
 func (f *fileRun) asked() []schema.Field {

@@ -91,15 +91,24 @@ func (w *Writer) User() string { return w.commits.User() }
 // The batch is retained until its rows are in files; the caller may release it
 // at once, and must not change its buffers.
 func (w *Writer) Write(ctx context.Context, rec arrow.RecordBatch) error {
+	return w.WriteKinds(ctx, rec, nil)
+}
+
+// WriteKinds is Write with the row kinds beside the batch instead of in a
+// column; nil kinds are all inserts.
+func (w *Writer) WriteKinds(ctx context.Context, rec arrow.RecordBatch, kinds []int8) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.ready(); err != nil {
 		return err
 	}
+	if kinds != nil && int64(len(kinds)) != rec.NumRows() {
+		return w.table.wrap("write", fault.Invalid(fmt.Sprintf("%d row kinds for %d rows", len(kinds), rec.NumRows())))
+	}
 	if err := w.flushRows(ctx); err != nil {
 		return w.fail("write", err)
 	}
-	return w.fail("write", w.add(ctx, rec))
+	return w.fail("write", w.addKinds(ctx, rec, kinds))
 }
 
 // Put adds one row: a struct (or pointer to one) whose fields carry the tag
@@ -191,10 +200,6 @@ func (w *Writer) flushRows(ctx context.Context) error {
 	defer rec.Release()
 	w.pending = 0
 	return w.addKinds(ctx, rec, kinds)
-}
-
-func (w *Writer) add(ctx context.Context, rec arrow.RecordBatch) error {
-	return w.addKinds(ctx, rec, nil)
 }
 
 // addKinds canonicalises, routes and buffers one batch.

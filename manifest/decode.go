@@ -35,6 +35,7 @@ type cursor struct {
 	arity int // columns of a partition, -1 = any
 
 	longs     []int64
+	chunk     int // size of the last slab of longs
 	bytes     []int8
 	statsCols names
 	writeCols names
@@ -46,6 +47,10 @@ type names struct {
 	raw  []byte // its encoding
 	list []string
 }
+
+// leastStored is the fewest bytes of a file per record for which room is made
+// in advance. Entries compress to 50 bytes and more.
+const leastStored = 24
 
 var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
@@ -71,6 +76,12 @@ func (c *codec[T]) records(data []byte, arity int, keep func(*T) bool) (out []T,
 	scratch := scratches.Get().(*[]byte)
 	defer scratches.Put(scratch)
 	cur := &cursor{arity: arity}
+	if keep != nil {
+		out = []T{}
+	} else {
+		// Counts are claims: a record is believed to take at least leastStored bytes.
+		out = make([]T, 0, min(r.Records(), int64(len(data)/leastStored)))
+	}
 	for {
 		block, n, err := r.Next(*scratch)
 		if err == io.EOF {
@@ -138,8 +149,9 @@ func (c *codec[T]) block(cur *cursor, p *plan, block []byte, n int, out []T) ([]
 func (c *codec[T]) sift(p *plan, block []byte, n, arity int, keep func(*T) bool) (kept []byte, count int, err error) {
 	cur := &cursor{arity: arity}
 	cur.Reset(block)
+	var t, zero T
 	for i := range n {
-		var t T
+		t = zero
 		at := cur.Offset()
 		c.decode(cur, p, &t)
 		if err := cur.Err(); err != nil {
@@ -273,6 +285,9 @@ func (c *cursor) stats(p *plan, s *Stats) {
 		default:
 			s.Extra = append(s.Extra, st.unknown(&c.Decoder))
 		}
+	}
+	if !s.NoNullCounts && len(s.NullCounts) != s.Arity {
+		c.Fail(fmt.Errorf("%d null counts of %d columns", len(s.NullCounts), s.Arity))
 	}
 }
 
@@ -481,7 +496,7 @@ func (c *cursor) partition() []byte {
 	return body
 }
 
-// counts reads an array of numbers, -1 for null.
+// counts reads an array of numbers from 0 on, -1 for null.
 func (c *cursor) counts(null int8) []int64 {
 	out := []int64{}
 	for c.Err() == nil {
@@ -495,7 +510,9 @@ func (c *cursor) counts(null int8) []int64 {
 		for range n {
 			v := int64(-1)
 			if null < 0 || c.Branch(2) != int(null) {
-				v = c.Long()
+				if v = c.Long(); v < 0 {
+					c.Fail(fmt.Errorf("%d among counts", v))
+				}
 			}
 			out = append(out, v)
 		}
@@ -506,7 +523,8 @@ func (c *cursor) counts(null int8) []int64 {
 // slab cuts n numbers from memory shared by many records.
 func (c *cursor) slab(n int) []int64 {
 	if len(c.longs) < n {
-		c.longs = make([]int64, max(n, min(1024, 2*cap(c.longs)+16)))
+		c.chunk = min(1024, 2*c.chunk+16) // a file of few entries needs little
+		c.longs = make([]int64, max(n, c.chunk))
 	}
 	s := c.longs[:n:n]
 	c.longs = c.longs[n:]

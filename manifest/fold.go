@@ -81,3 +81,19 @@ func Fold(entries iter.Seq2[*Entry, error]) (live, deletes []Entry, err error) {
 	}
 	return live, deletes, nil
 }
+
+// deletions is a set of deleted files. The zero value is empty.
+type deletions struct {
+	ids   map[Identity]bool
+	names map[string]bool // so that most files are told by a glance at their name
+}
+
+func (d *deletions) add(e *Entry) {
+	if d.ids == nil {
+		d.ids, d.names = map[Identity]bool{}, map[string]bool{}
+	}
+	d.ids[e.Identity()] = true
+	d.names[e.File.Name] = true
+}
+
+func (d *deletions) has(e *Entry) bool { return d.names[e.File.Name] && d.ids[e.Identity()] }

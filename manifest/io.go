@@ -300,7 +300,7 @@ func (m *IO) Live(ctx context.Context, metas []Meta, f *Filter) ([]Entry, error)
 	}
 	var all [][]Entry
 	total := 0
-	deleted := map[Identity]bool{}
+	var gone deletions
 	for entries, err := range m.batches(ctx, m.prune(metas, f), keep) {
 		if err != nil {
 			return nil, err
@@ -309,14 +309,14 @@ func (m *IO) Live(ctx context.Context, metas []Meta, f *Filter) ([]Entry, error)
 		total += len(entries)
 		for i := range entries {
 			if entries[i].Kind == Delete {
-				deleted[entries[i].Identity()] = true
+				gone.add(&entries[i])
 			}
 		}
 	}
-	live := make([]Entry, 0, max(0, total-2*len(deleted)))
+	live := make([]Entry, 0, max(0, total-2*len(gone.ids)))
 	for _, entries := range all {
 		for i := range entries {
-			if e := &entries[i]; e.Kind == Add && (len(deleted) == 0 || !deleted[e.Identity()]) {
+			if e := &entries[i]; e.Kind == Add && !gone.has(e) {
 				live = append(live, *e)
 			}
 		}

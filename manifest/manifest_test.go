@@ -282,14 +282,16 @@ func TestOldSchemasAreReadByName(t *testing.T) {
 			rec.Name, rec.Namespace = "Other", "elsewhere"
 			file, _ := rec.Field("_FILE")
 			f(file.Type)
-		}, func(map[string]any) {})
+		}, func(v map[string]any) { v["_FILE"].(map[string]any)["_CREATION_TIME"] = int64(1_700_000_000_000) })
 	}
 	edit(func(file *avro.Schema) { file.Fields = file.Fields[:12] }) // nothing optional
 	got, err := m.ReadEntries(ctx, metas[0])
 	if err != nil || got[0].File.CreationTime != NoCreationTime || got[0].File.HasValueStatsCols || got[0].File.Level != 2 {
 		t.Error(got, err)
 	}
-	edit(func(file *avro.Schema) { file.Fields[12].Type = parseType(t, `"long"`) }) // creation time not nullable
+	edit(func(file *avro.Schema) {
+		file.Fields[12] = avro.Field{Name: "_CREATION_TIME", Type: parseType(t, `"long"`)}
+	}) // creation time not nullable
 	if got, err = m.ReadEntries(ctx, metas[0]); err != nil || got[0].File.CreationTime != 1_700_000_000_000 {
 		t.Error(got, err)
 	}

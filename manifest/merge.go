@@ -108,11 +108,11 @@ func (m *IO) mergeFull(ctx context.Context, metas []Meta, p MergeParams) (out []
 	if changing < p.FullSize {
 		return nil, nil, false, nil
 	}
-	deleted, err := m.deletes(ctx, metas)
+	gone, err := m.deletes(ctx, metas)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	touched, err := m.touches(deleted)
+	touched, err := m.touches(gone.ids)
 	if err != nil {
 		return nil, nil, false, err
 	}
@@ -133,7 +133,7 @@ func (m *IO) mergeFull(ctx context.Context, metas []Meta, p MergeParams) (out []
 		if err != nil {
 			return nil, nil, false, r.abort(ctx, err)
 		}
-		kept, lost := survivors(entries, deleted)
+		kept, lost := survivors(entries, &gone)
 		if !lost && !mustChange(&toMerge[i]) {
 			out = append(out, toMerge[i])
 			kept = nil
@@ -153,12 +153,12 @@ func (m *IO) mergeFull(ctx context.Context, metas []Meta, p MergeParams) (out []
 }
 
 // survivors drops DELETEs and deleted ADDs, in place; lost says whether an ADD went.
-func survivors(entries []Entry, deleted map[Identity]bool) (kept []Entry, lost bool) {
+func survivors(entries []Entry, gone *deletions) (kept []Entry, lost bool) {
 	kept = entries[:0]
 	for i := range entries {
 		switch e := &entries[i]; {
 		case e.Kind == Delete:
-		case len(deleted) > 0 && deleted[e.Identity()]:
+		case gone.has(e):
 			lost = true
 		default:
 			kept = append(kept, *e)
@@ -169,20 +169,19 @@ func survivors(entries []Entry, deleted map[Identity]bool) (kept []Entry, lost b
 
 // deletes are the files that the manifests delete. Manifests whose counters
 // say that they delete nothing are not read, as in Java.
-func (m *IO) deletes(ctx context.Context, metas []Meta) (map[Identity]bool, error) {
+func (m *IO) deletes(ctx context.Context, metas []Meta) (out deletions, err error) {
 	var some []Meta
 	for i := range metas {
 		if metas[i].Deleted > 0 {
 			some = append(some, metas[i])
 		}
 	}
-	out := map[Identity]bool{}
 	for entries, err := range m.batches(ctx, some, func(e *Entry) bool { return e.Kind == Delete }) {
 		if err != nil {
-			return nil, err
+			return out, err
 		}
 		for i := range entries {
-			out[entries[i].Identity()] = true
+			out.add(&entries[i])
 		}
 	}
 	return out, nil

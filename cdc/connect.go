@@ -57,6 +57,9 @@ func (s *connectSchema) record() (*record, error) {
 	return r, nil
 }
 
+// maxBits is the longest bit string whose leading zeros are put back.
+const maxBits = 512
+
 const (
 	debeziumTime = "io.debezium.time."
 	debeziumData = "io.debezium.data."
@@ -111,7 +114,7 @@ func (s *connectSchema) source() (*source, error) {
 	if l, ok := logical[s.Name]; ok {
 		l.name = name
 		if l.form == formBits {
-			if n, err := strconv.Atoi(s.Parameters["length"]); err == nil && n > 0 && n <= 1<<20 {
+			if n, err := strconv.Atoi(s.Parameters["length"]); err == nil && n > 0 && n <= maxBits {
 				l.width = (n + 7) / 8
 			}
 		}

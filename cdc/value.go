@@ -43,9 +43,9 @@ type member struct {
 	value any
 }
 
-// maxScale bounds the scale of a decimal, and so the zeros that its text needs.
-// PostgreSQL's largest is 16383.
-const maxScale = 16_383
+// maxScale bounds the scale of a decimal, and so the zeros that its text needs
+// however short it was sent. It is the largest that PostgreSQL lets one declare.
+const maxScale = 1000
 
 // maxDecimalBytes bounds unscaled values: turning binary into decimal digits
 // costs more than linear time.

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Runs the tests of the stores against a real S3 server: versitygw over a
 # temporary directory, on loopback. The server is built once, into a cache.
 # Everything else goes when the script ends.
@@ -28,7 +28,7 @@ trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm
 # A directory of the posix backend is a bucket.
 mkdir "$dir/tidelake"
 tries=0
-until curl -s -o /dev/null "http://127.0.0.1:$port/"; do
+until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
 	tries=$((tries + 1))
 	if [ "$tries" -gt 50 ] || ! kill -0 "$server" 2>/dev/null; then
 		echo "versitygw did not start:" >&2

@@ -310,6 +310,32 @@ func ExampleOpen() {
 	// true
 }
 
+func ExampleNewLocal() {
+	dir, err := os.MkdirTemp("", "warehouse")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	ctx := context.Background()
+	s, err := store.NewLocal(dir)
+	if err != nil {
+		panic(err)
+	}
+	w, err := s.Create(ctx, "bucket-0/data-1.parquet")
+	if err != nil {
+		panic(err)
+	}
+	_, _ = w.Write([]byte("PAR1"))
+	_, err = s.Stat(ctx, "bucket-0/data-1.parquet")
+	fmt.Println("before Close:", errors.Is(err, fault.ErrNotFound))
+	_ = w.Close()
+	info, _ := s.Stat(ctx, "bucket-0/data-1.parquet")
+	fmt.Println("after Close:", info.Size)
+	// Output:
+	// before Close: true
+	// after Close: 4
+}
+
 func ExampleCounting() {
 	ctx := context.Background()
 	s := store.Counting(store.NewMem())

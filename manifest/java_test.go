@@ -90,8 +90,7 @@ type javaFile struct {
 }
 
 // javaFiles are files written by Java's Paimon 1.0.1, 1.3.1 and 1.4.2
-// (fixtures: 1.4.2 too). With TIDELAKE_JAVA_MANIFESTS set to a glob of
-// manifest directories, those files are read as well.
+// (fixtures: 1.4.2 too).
 func javaFiles(t testing.TB, prefix string) (out []javaFile) {
 	t.Helper()
 	dirs, err := filepath.Glob("testdata/java/*/*")
@@ -420,7 +419,8 @@ func asDump(t *testing.T, e *Entry, arity int) map[string]any {
 		"_BUCKET": num(int64(e.Bucket)), "_TOTAL_BUCKETS": num(int64(e.TotalBuckets)), "_FILE": file}
 }
 
-// TestAllManifestsOfAWarehouseAreRead walks a whole warehouse when one is given.
+// TestAllManifestsOfAWarehouseAreRead reads all files that match the
+// pattern in TIDELAKE_JAVA_MANIFESTS, such as "warehouse/*.db/*/manifest/*".
 func TestAllManifestsOfAWarehouseAreRead(t *testing.T) {
 	glob := os.Getenv("TIDELAKE_JAVA_MANIFESTS")
 	if glob == "" {

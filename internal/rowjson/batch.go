@@ -20,6 +20,7 @@ type batch struct {
 	alloc  memory.Allocator
 	rows   []int8 // the row kinds
 	mixed  bool   // some row is not +I
+	rules  rules
 }
 
 func newBatch(fields []schema.Field, alloc memory.Allocator, loc *time.Location) (batch, error) {
@@ -42,6 +43,9 @@ func (b *batch) Bytes() int64 { return b.size() + int64(len(b.rows)) }
 
 // end adds a row whose columns are in place, or takes back what an error left of it.
 func (b *batch) end(kind schema.RowKind, err error) error {
+	if err == nil {
+		err = b.check(kind, len(b.rows))
+	}
 	if err != nil {
 		for _, c := range b.cols {
 			c.cut(len(b.rows)) // also what a nested value left half done
@@ -97,14 +101,15 @@ type Decoder struct {
 	other func(name string) (bool, error)
 }
 
-// NewDecoder makes a decoder of rows with the given fields; it uses Alloc and
-// Loc of opts. The error is ErrUnsupported for a type that has no text.
+// NewDecoder makes a decoder of rows with the given fields; it uses Alloc,
+// Loc and Rules of opts. The error is ErrUnsupported for a type that has no text.
 func NewDecoder(fields []schema.Field, opts Options) (*Decoder, error) {
 	opts = opts.withDefaults()
 	b, err := newBatch(fields, opts.Alloc, opts.Loc)
 	if err != nil {
 		return nil, err
 	}
+	b.rules = opts.Rules.bind(fields)
 	d := &Decoder{batch: b}
 	d.other = d.member // made once, not for every row
 	return d, nil

@@ -34,6 +34,7 @@ func ReadCSV(r io.Reader, fields []schema.Field, opts CSVOptions) iter.Seq2[Batc
 			yield(Batch{}, err)
 			return
 		}
+		b.rules = opts.Rules.bind(fields)
 		c := csvReader{batch: &b, opts: opts, in: newLines(r, opts.MaxRow)}
 		c.out = reader{opts: opts.Options, batch: &b, yield: yield}
 		c.run()

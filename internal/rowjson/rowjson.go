@@ -42,6 +42,7 @@ type Options struct {
 	Loc       *time.Location   // zone of TIMESTAMP_LTZ values without an offset; default UTC
 	BatchRows int              // rows of a batch at most; default 65536
 	MaxRow    int              // bytes of one row at most; default 64 MiB
+	Rules     Rules            // of the table that the rows are for
 
 	// BadRow is asked what to do with a malformed row, given its text (valid
 	// during the call): nil leaves the row out and goes on, an error stops

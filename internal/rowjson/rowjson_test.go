@@ -219,6 +219,50 @@ func TestErrorsNameLineColumnTypeAndValue(t *testing.T) {
 	}
 }
 
+func TestRulesMakeRowsMalformed(t *testing.T) {
+	fs := fields(t, "id INT NOT NULL", "d DOUBLE NOT NULL", "n INT NOT NULL")
+	seven := "7"
+	fs[2].Default = &seven
+	for _, c := range []struct {
+		rules Rules
+		row   string
+		want  string
+	}{
+		{Rules{NotNull: true}, `{"d":1}`, "line 1: column id (INT): null in a NOT NULL column"},
+		{Rules{NotNull: true}, `{"id":1,"d":null}`, "line 1: column d (DOUBLE): null in a NOT NULL column"},
+		{Rules{NotNull: true}, `{"id":1,"d":"NaN"}`, ""},
+		{Rules{NoNaN: []string{"d", "id"}}, `{"id":1,"d":"NaN"}`, "line 1: column d (DOUBLE): NaN in a key or sequence column, where other engines lose such rows"},
+		{Rules{NoNaN: []string{"d"}}, `{"id":1}`, ""},
+		{Rules{InsertsOnly: true}, `{"_kind":"+U","id":1,"d":1}`, "line 1: the row kind is +U, but the table has no primary key and takes only +I"},
+		{Rules{InsertsOnly: true}, `{"_kind":"+I","id":1,"d":1}`, ""},
+		{Rules{}, `{"_kind":"-D"}`, ""},
+	} {
+		_, err := printed(t, fs, rowjson.Options{Rules: c.rules}, c.row)
+		if got := fmt.Sprint(err); c.want == "" && err != nil || c.want != "" && got != c.want {
+			t.Errorf("%s: %v, want %q", c.row, err, c.want)
+		}
+		if c.want != "" && !errors.Is(err, fault.ErrInvalid) {
+			t.Errorf("%s: %v is not of the class", c.row, err)
+		}
+	}
+	in := "id,d\n1,2\n,3\nx,4\n5,6\n"
+	var bad []string
+	opts := rowjson.CSVOptions{Header: true, Options: rowjson.Options{Rules: Rules{NotNull: true}, BadRow: func(text []byte, err *rowjson.RowError) error {
+		bad = append(bad, fmt.Sprintf("%d %s", err.Line, strings.TrimSpace(string(text))))
+		return nil
+	}}}
+	for b, err := range rowjson.ReadCSV(strings.NewReader(in), fs, opts) {
+		if err != nil || b.Record.NumRows() != 2 {
+			t.Error(b.Record, err)
+		}
+	}
+	if fmt.Sprint(bad) != "[3 ,3 4 x,4]" {
+		t.Errorf("%q", bad)
+	}
+}
+
+type Rules = rowjson.Rules
+
 func TestKindsAndMissingColumns(t *testing.T) {
 	fs := fields(t, "id INT NOT NULL", "name STRING")
 	got, err := printed(t, fs, rowjson.Options{}, `{"id":1,"_kind":"-D"}`+"\n\n  \n"+`{"name":"x"}`+"\n"+`{"_kind":"+U","name":null,"id":2}`)

@@ -246,14 +246,10 @@ func (v *bytesValues) toPlain() {
 	v.dict.reset()
 }
 
-// delta is DELTA_LENGTH_BYTE_ARRAY: all lengths, as differences, then all bytes.
-func (v *bytesValues) delta(dst []byte) ([]byte, parquet.Encoding, bool) {
-	v.settle()
-	if len(v.lengths) == 0 {
-		return dst, 0, false
-	}
-	return append(appendDelta(dst, v.lengths), v.page...), parquet.Encodings.DeltaLengthByteArray, true
-}
+// delta: none. Lengths apart from bytes (DELTA_LENGTH_BYTE_ARRAY) would pack
+// better, but Paimon's reader takes the wrong lengths after the first batch of
+// a page.
+func (v *bytesValues) delta(dst []byte) ([]byte, parquet.Encoding, bool) { return dst, 0, false }
 
 func (v *bytesValues) settle() {
 	if v.trial.on() && len(v.ids) > 0 &&

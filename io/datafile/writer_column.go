@@ -98,11 +98,21 @@ func (c *column) wrap(err error) error {
 	return fmt.Errorf("write column %s: %w", c.name, err)
 }
 
+// countNulls is the array's NullN without its memory: that writes to the
+// array, which other goroutines may be reading.
+func countNulls(a arrow.Array) int {
+	bits := a.NullBitmapBytes()
+	if len(bits) == 0 {
+		return 0
+	}
+	return a.Len() - bitutil.CountSetBits(bits, a.Data().Offset(), a.Len())
+}
+
 var errNull = fault.Invalid("null in a NOT NULL column")
 
 func (c *column) writeFlat(a arrow.Array, s *scratch) error {
 	nullable := c.path[0].nullable
-	nulls := a.NullN()
+	nulls := countNulls(a)
 	if nulls > 0 && !nullable {
 		return errNull
 	}

@@ -76,7 +76,7 @@ func (l *levels) start(n int) {
 
 // nulls ends the slots that are null at this node and raises the others.
 func (l *levels) nulls(a arrow.Array, nullable bool) error {
-	if a.NullN() > 0 {
+	if countNulls(a) > 0 {
 		for i, r := range l.row {
 			if r < 0 || a.IsValid(int(r)) {
 				continue

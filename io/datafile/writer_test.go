@@ -9,6 +9,7 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -583,6 +584,24 @@ func TestParallelAndSerialFilesAreEqual(t *testing.T) {
 	if !reflect.DeepEqual(columnsJSON(t, serial), columnsJSON(t, parallel)) {
 		t.Fatal("values differ")
 	}
+}
+
+// Two columns of a batch may be one array, as the key's copy among the values
+// is, and two writers may share a batch.
+func TestArraysMayBeShared(t *testing.T) {
+	fields := []schema.Field{field(1, "a", opt(list(opt(text())))), field(2, "b", opt(list(opt(text()))))}
+	one := newGen(8, 0.3, 0).batch(memory.DefaultAllocator, fields[:1], 9000)
+	defer one.Release()
+	// A slice has not counted its nulls yet.
+	cut := array.NewSlice(one.Column(0), 5, 8997)
+	defer cut.Release()
+	rec := array.NewRecordBatch(arrowSchema(fields), []arrow.Array{cut, cut}, -1)
+	defer rec.Release()
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() { writeAll(t, fields, WriterOptions{Parallel: 2}, rec) })
+	}
+	wg.Wait()
 }
 
 func TestWrongBatchesAreRefused(t *testing.T) {

@@ -93,6 +93,7 @@ func (p *parser) advance() {
 		}
 		_, size := utf8.DecodeRuneInString(rest)
 		p.at += size
+		p.tok.kind = signToken
 		p.fail("which no filter contains")
 	}
 }

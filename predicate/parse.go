@@ -45,6 +45,7 @@ func Parse(text string, fields []schema.Field, loc *time.Location) (Expr, error)
 type parser struct {
 	text   string
 	at     int // behind the current token
+	mark   int // where the column or literal begins that an error would be about
 	tok    token
 	fields []schema.Field
 	loc    *time.Location
@@ -76,7 +77,7 @@ func (p *parser) located(detail string) error {
 // report passes on an error about columns and values.
 func (p *parser) report(err error) {
 	if err != nil {
-		p.stop(fmt.Errorf("filter: at character %d: %w", utf8.RuneCountInString(p.text[:p.tok.from])+1, err))
+		p.stop(fmt.Errorf("filter: at character %d: %w", utf8.RuneCountInString(p.text[:p.mark])+1, err))
 	}
 }
 
@@ -227,6 +228,7 @@ func (p *parser) columnFirst(f schema.Field) Expr {
 		return Expr{}
 	}
 	if p.tok.kind == signToken && strings.Contains("+-*/%|", p.tok.text[:1]) {
+		p.mark = p.tok.from
 		p.refuse("arithmetic", "compare the column itself with a value")
 		return Expr{}
 	}
@@ -255,6 +257,7 @@ func (p *parser) operator() (Op, bool) {
 
 // operand reads the literal that a column is compared with.
 func (p *parser) operand() lit {
+	p.mark = p.tok.from
 	l, ok := p.literal()
 	switch {
 	case ok:
@@ -312,6 +315,7 @@ func (p *parser) string() (string, bool) {
 
 func (p *parser) function() Expr {
 	if !strings.EqualFold(p.tok.text, "startswith") {
+		p.mark = p.tok.from
 		p.refuse("function "+p.tok.text, "use comparisons, LIKE or startswith")
 		return Expr{}
 	}
@@ -341,6 +345,7 @@ func (p *parser) column() (schema.Field, bool) {
 	if p.err != nil {
 		return schema.Field{}, false
 	}
+	p.mark = p.tok.from
 	if p.tok.kind == nameToken && reserved[strings.ToUpper(p.tok.text)] {
 		p.fail("want a column; quote a column of this name with `")
 		return schema.Field{}, false

@@ -186,8 +186,8 @@ func (c *maps) jsonPairs(p *parser) error {
 		if p.peek() != '[' {
 			return errWantPairs
 		}
-		none, err := p.open('[', ']')
-		if err != nil {
+		var none bool
+		if none, err = p.open('[', ']'); err != nil {
 			return err
 		}
 		if none {
@@ -281,7 +281,7 @@ func (c *maps) size() int64 { return 4*int64(len(c.offsets)) + c.keys.size() + c
 
 func (c *maps) build(alloc memory.Allocator) *array.Data {
 	n := c.keys.head().rows
-	entries := header{dt: c.dt.(*arrow.MapType).ValueType(), rows: n}
+	entries := header{dt: c.dt.(*arrow.MapType).Elem(), rows: n}
 	children := entries.data(alloc, []arrow.ArrayData{c.keys.build(alloc), c.vals.build(alloc)})
 	data := c.data(alloc, []arrow.ArrayData{children}, arrow.Int32Traits.CastToBytes(c.offsets))
 	c.clear()

@@ -198,6 +198,7 @@ func TestErrorsNameLineColumnTypeAndValue(t *testing.T) {
 		{"ROW<a INT NOT NULL>", `{"v":{}}`, `column v.a (INT): null must not be null`},
 		{"MAP<STRING, INT>", `{"v":[["a",1],["a",2]]}`, `has the key of entry 2 twice`}, {"MAP<STRING, INT>", `{"v":[[null,1]]}`, `column v[0][0] (STRING): null must not be null`},
 		{"MAP<STRING, INT>", `{"v":[["a"]]}`, `is not an array of [key, value] pairs`}, {"MAP<INT, INT>", `{"v":{"1":1}}`, `is not an array of [key, value] pairs`},
+		{"MAP<STRING, INT>", `{"v":[["a",1]}`, "not valid JSON at byte 14: want ',' or ']'"}, {"MAP<STRING, INT>", `{"v":{"a":1]`, "want ',' or '}'"}, {"ARRAY<INT>", `{"v":[1}`, "want ',' or ']'"},
 		{"MULTISET<STRING>", `{"v":[["a",null]]}`, `must not be null`},
 		{"INT", `{"v":1,"v":2}`, `column v (INT): the member is there twice`}, {"INT", `{"w":1}`, `line 1: no column is named "w"`},
 		{"INT", `{"_kind":"+X"}`, `the row kind "+X" is none of +I, -U, +U, -D`}, {"INT", `{"_bucket":1}`, `no column is named "_bucket"`},
@@ -287,12 +288,9 @@ func TestBadRowsLeaveNothingBehind(t *testing.T) {
 	for i := range len(good) - 1 {
 		bad = append(bad, good[:i+1])
 	}
-	for _, row := range []string{
+	bad = append(bad,
 		`{"id":2,"s":"yy","deep":[{"k":"a","m":[["p",[1,"z"]]]}]}`, `{"id":2,"s":"yy","deep":[{"k":"a","m":[["p",[1]],["p",[2]]]}]}`,
-		`{"b":true,"deep":[{"k":1}]}`, `{"id":2,"s":"yy","deep":[],"b":false,"last":"x"}`, `{"last":1,"ID":2}`,
-	} {
-		bad = append(bad, row)
-	}
+		`{"b":true,"deep":[{"k":1}]}`, `{"id":2,"s":"yy","deep":[],"b":false,"last":"x"}`, `{"last":1,"ID":2}`)
 	var lines []string
 	for _, row := range bad {
 		lines = append(lines, good, row)

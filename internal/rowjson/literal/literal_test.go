@@ -337,7 +337,9 @@ func FuzzParseDateTime(f *testing.F) {
 			t.Errorf("%q prints as %s, which reads as %v %v", text, printed, back.Wall(), err)
 		}
 		for p := range 10 {
-			literal.ToUnits(v, p)
+			if u, fit := literal.ToUnits(v, p); fit == literal.Exact && literal.FromUnits(u, p) != v {
+				t.Errorf("%v came back otherwise from precision %d", v, p)
+			}
 		}
 	})
 }

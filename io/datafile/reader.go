@@ -30,6 +30,9 @@ type ReaderOptions struct {
 	// looked at. A ROW may list fewer members than the file holds. A column
 	// the file lacks comes out as nulls, a missing member of a ROW is an
 	// error. With no fields at all, batches carry row counts only.
+	//
+	// Timestamps finer than the Arrow unit of their type are rounded down;
+	// those of precision above 6 that Arrow cannot hold are an error.
 	Fields []schema.Field
 
 	// BatchRows is the largest number of rows in a batch, 0 for 8192. Batches

@@ -48,6 +48,19 @@ const pageCap = 1 << 30
 // proof. Beyond, memory is given in steps, each paid for by bytes decoded.
 const trustedRatio = 256
 
+// maxRatio is how far a codec's format lets a page grow.
+func maxRatio(codec int32) int {
+	switch codec {
+	case codecSnappy:
+		return 64
+	case codecGzip:
+		return 1100
+	case codecZstd:
+		return 128 << 10 / 3 // a block of one byte repeated
+	}
+	return 256
+}
+
 // decompress appends nothing and returns src unpacked, size bytes long, in
 // buf when that is large enough.
 func decompress(codec int32, buf, src []byte, size int) ([]byte, error) {
@@ -57,8 +70,8 @@ func decompress(codec int32, buf, src []byte, size int) ([]byte, error) {
 		}
 		return src, nil
 	}
-	if size > pageCap {
-		return nil, fmt.Errorf("page claims %d bytes, more than a page may have", size)
+	if size > pageCap || size > maxRatio(codec)*len(src)+64 {
+		return nil, fmt.Errorf("page of %d bytes claims %d, more than it can hold", len(src), size)
 	}
 	if size == 0 {
 		return buf[:0], nil

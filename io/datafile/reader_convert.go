@@ -282,14 +282,17 @@ func decimalVector(c coded, leaf *node, t schema.Type, alloc memory.Allocator, c
 
 func decimal4(dst []decimal128.Num, src []byte) error {
 	for i := range dst {
-		dst[i] = decimal128.FromI64(int64(int32(binary.LittleEndian.Uint32(src[4*i:]))))
+		v := int64(int32(binary.LittleEndian.Uint32(src[4*i:])))
+		dst[i] = decimal128.New(v>>63, uint64(v))
 	}
 	return nil
 }
 
 func decimal8(dst []decimal128.Num, src []byte) error {
+	src = src[:8*len(dst)]
 	for i := range dst {
-		dst[i] = decimal128.FromI64(int64(binary.LittleEndian.Uint64(src[8*i:])))
+		v := int64(binary.LittleEndian.Uint64(src[8*i:]))
+		dst[i] = decimal128.New(v>>63, uint64(v))
 	}
 	return nil
 }

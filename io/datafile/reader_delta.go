@@ -91,7 +91,7 @@ func (d *delta) miniblock() error {
 		}
 		size = len(d.src)
 	}
-	d.packed, d.src = d.src[:size], d.src[size:]
+	d.packed, d.src = d.src[:min(size+8, len(d.src))], d.src[size:] // with a few bytes more, so that values load as words
 	d.bit, d.inMini = 0, d.per
 	return nil
 }
@@ -132,8 +132,18 @@ func (d *delta) unpack(dst []int64) {
 		}
 	case w <= 56:
 		mask := uint64(1)<<w - 1
-		for i := range dst {
-			last += least + int64(load64(d.packed, bit>>3)>>(bit&7)&mask)
+		p, i := d.packed, 0
+		for ; i < len(dst); i++ {
+			at := bit >> 3
+			if at+8 > len(p) {
+				break
+			}
+			last += least + int64(binary.LittleEndian.Uint64(p[at:])>>(bit&7)&mask)
+			dst[i] = last
+			bit += int(w)
+		}
+		for ; i < len(dst); i++ { // at the end of the miniblock
+			last += least + int64(load64(p, bit>>3)>>(bit&7)&mask)
 			dst[i] = last
 			bit += int(w)
 		}

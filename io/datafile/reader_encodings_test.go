@@ -195,7 +195,7 @@ func sameAs(t testing.TB, data []byte, rec arrow.RecordBatch, opts ReaderOptions
 
 func TestFilesOfArrowReadBackEqual(t *testing.T) {
 	fields := everyType(t)
-	rec := randomBatch(t, fields, 5000, 1)
+	rec := randomBatch(t, fields, 1500, 1)
 	defer rec.Release()
 	type variant struct {
 		name  string
@@ -213,7 +213,7 @@ func TestFilesOfArrowReadBackEqual(t *testing.T) {
 			if i%2 == 1 {
 				v.props = append(v.props, parquet.WithDictionaryDefault(false))
 				v.arrow = append(v.arrow, pqarrow.WithDeprecatedInt96Timestamps(true))
-				v.group = 777
+				v.group = 377
 			} else {
 				v.props = append(v.props, parquet.WithPageIndexEnabled(true), parquet.WithStoreDecimalAsInteger(true))
 			}
@@ -223,7 +223,7 @@ func TestFilesOfArrowReadBackEqual(t *testing.T) {
 	for _, v := range variants {
 		t.Run(v.name, func(t *testing.T) {
 			data := writeArrow(t, rec, v.group, v.arrow, v.props...)
-			for _, opts := range []ReaderOptions{{}, {BatchRows: 100, Parallel: 2}, {BatchRows: 1237, Prefetch: true}} {
+			for _, opts := range []ReaderOptions{{}, {BatchRows: 100, Parallel: 2}, {BatchRows: 637, Prefetch: true}} {
 				opts.Fields = fields
 				if rows := sameAs(t, data, rec, opts); rows != rec.NumRows() {
 					t.Fatalf("%d rows", rows)

@@ -193,7 +193,7 @@ type fixedVector[T fixed] struct {
 
 func (v *fixedVector[T]) dictionary(data []byte, n int) error {
 	v.enc, v.src = encPlain, data
-	if n > len(data)/max(v.width, 4) && n > 0 && v.width >= 0 {
+	if n > len(data)/max(v.width, 1) || v.width == 0 && n > len(data)/4 {
 		return fmt.Errorf("dictionary of %d bytes claims %d values", len(data), n)
 	}
 	if cap(v.dict) < n {

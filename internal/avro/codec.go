@@ -122,11 +122,16 @@ func unzstd(dst, src []byte, limit int) ([]byte, error) {
 	}
 	for {
 		out, err := unzstder().DecodeAll(src, dst[:0])
-		if err == nil || !errors.Is(err, zstd.ErrDecoderSizeExceeded) && !errors.Is(err, io.ErrShortBuffer) {
-			return out, err
+		if err == nil {
+			return out, nil
 		}
+		// The decoder has several errors for too little room, and some of them
+		// read like corruption: only the largest room tells which it is.
 		if cap(dst) >= limit {
-			return nil, errTooLarge
+			if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, io.ErrShortBuffer) {
+				err = errTooLarge
+			}
+			return nil, err
 		}
 		dst = make([]byte, 0, min(limit, 4*cap(dst)))
 	}

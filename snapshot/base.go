@@ -155,7 +155,7 @@ func (c *Committer) liveFiles(ctx context.Context, p *pending, partitions *parti
 	if b.snapshot == nil {
 		return nil, nil
 	}
-	if p.liveAt != nil {
+	if p.liveAt != nil && p.replace == nil { // what is replaced may lie in more partitions by now
 		if files, ok := c.advance(ctx, p, partitions); ok {
 			p.live, p.liveAt = files, b
 			return files, nil

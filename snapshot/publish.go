@@ -35,9 +35,12 @@ func (c *Committer) publish(ctx context.Context, p *pending, next *Snapshot, fre
 		case readErr == nil && bytes.Equal(data, fresh.data):
 			return c.won(ctx, p, fresh)
 		case readErr == nil && sameCommit(found, next):
-			return c.won(ctx, p, newBase(found, data))
+			return c.preceded(ctx, p, newBase(found, data))
 		case readErr == nil:
 			return 0, c.lost(ctx, p, found)
+		case errors.Is(readErr, fault.ErrCorrupt), errors.Is(readErr, fault.ErrUnsupported):
+			// The id is taken by something that is not of our making.
+			return 0, readErr
 		}
 		// Nothing there, or no answer. A create under way can still arrive, but
 		// only while its id is free: whoever takes the id settles it.
@@ -70,6 +73,21 @@ func (c *Committer) won(ctx context.Context, p *pending, fresh *base) (int64, er
 	c.accept(s.ID)
 	c.stats.Commits++
 	return s.ID, nil
+}
+
+// preceded records that the id holds the same commit in other bytes: those of
+// an earlier attempt, or of another call or process that made it first.
+func (c *Committer) preceded(ctx context.Context, p *pending, found *base) (int64, error) {
+	if p.unsure > 0 {
+		return c.won(ctx, p, found)
+	}
+	c.remove(ctx, append(p.files, p.spare...))
+	c.base, c.met = found, true
+	c.mine.note(found.snapshot)
+	c.mine.seen = found.id()
+	c.accept(found.id())
+	c.stats.Replays++
+	return 0, nil
 }
 
 // lost gives up an attempt whose id went to another commit.

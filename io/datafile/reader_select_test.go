@@ -157,7 +157,10 @@ func lowLevel(t *testing.T, root *pqschema.GroupNode, values []int32, defs, reps
 	t.Helper()
 	var buf bytes.Buffer
 	w := file.NewParquetWriter(&buf, root)
-	g := w.AppendRowGroup()
+	g, err := w.AppendRowGroupChecked()
+	if err != nil {
+		t.Fatal(err)
+	}
 	c, err := g.NextColumn()
 	if err != nil {
 		t.Fatal(err)

@@ -261,7 +261,6 @@ type javaTable struct {
 	fields []schema.Field // as in the files
 	keys   []schema.Field
 	value  []schema.Field
-	format string
 	want   map[string][]string // file → lines, by "" when the file is not said
 }
 

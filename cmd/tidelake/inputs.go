@@ -17,42 +17,59 @@ import (
 	"github.com/tidelake/tidelake/table"
 )
 
-// textInput is JSON lines or CSV: rows without types of their own.
-type textInput struct{ io.ReadCloser }
-
-func newTextInput(r io.ReadCloser) (input, error) { return textInput{r}, nil }
-
-func (in textInput) definition() (schema.Definition, error) {
-	return schema.Definition{}, errors.New("text has no types to make a table of")
+// input is a source of rows, opened before the table is.
+type input interface {
+	// definition infers the table from typed input; notes are for people.
+	definition() (def schema.Definition, notes []string, err error)
+	// batches yields rows for a table; a batch is borrowed until the next step.
+	batches(t *table.Table, o rowjson.Options) iter.Seq2[rowjson.Batch, error]
+	// passedOver tells what was read and is no row, "" for nothing.
+	passedOver() string
+	Close() error
 }
 
-func (in textInput) batches(t *table.Table, s settingsOf) iter.Seq2[rowjson.Batch, error] {
-	if s.flags.format == "csv" {
-		return rowjson.ReadCSV(in, t.Schema().Fields, rowjson.CSVOptions{Options: s.options, Header: !s.flags.noHeader, Null: s.flags.null})
+// textInput is JSON lines or CSV: rows without types of their own.
+type textInput struct {
+	io.ReadCloser
+	flags *writeFlags
+}
+
+func newTextInput(r io.ReadCloser, f *writeFlags) (input, error) { return textInput{r, f}, nil }
+
+func (in textInput) definition() (schema.Definition, []string, error) {
+	return schema.Definition{}, nil, errors.New("text has no types to make a table of")
+}
+
+func (in textInput) passedOver() string { return "" }
+
+func (in textInput) batches(t *table.Table, o rowjson.Options) iter.Seq2[rowjson.Batch, error] {
+	if in.flags.format == "csv" {
+		return rowjson.ReadCSV(in, t.Schema().Fields, rowjson.CSVOptions{Options: o, Header: !in.flags.noHeader, Null: in.flags.null})
 	}
-	return rowjson.ReadJSON(in, t.Schema().Fields, s.options)
+	return rowjson.ReadJSON(in, t.Schema().Fields, o)
 }
 
 // parquetInput is a Parquet file of any origin.
 type parquetInput struct {
 	reader *file.Reader
 	arrow  *pqarrow.FileReader
-	temp   *os.File // where standard input was kept, nil for files
+	temp   *os.File // where a stream was kept, nil for files
 }
 
-func newParquetInput(r io.ReadCloser) (input, error) {
+func newParquetInput(r io.ReadCloser, _ *writeFlags) (input, error) {
 	in := &parquetInput{}
 	f, ok := r.(*os.File)
 	if !ok {
 		var err error
-		if f, err = spool(r); err != nil {
+		f, err = spool(r)
+		if err = errors.Join(err, r.Close()); err != nil {
 			return nil, err
 		}
 		in.temp = f
 	}
 	reader, err := file.NewParquetReader(f)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the input is not a parquet file: %w", err), in.Close())
+		return nil, errors.Join(fmt.Errorf("the input is not a parquet file: %w", err), f.Close(), in.Close())
 	}
 	in.reader = reader
 	in.arrow, err = pqarrow.NewFileReader(reader, pqarrow.ArrowReadProperties{BatchSize: 65536, Parallel: true}, memory.DefaultAllocator)
@@ -77,32 +94,36 @@ func spool(r io.Reader) (*os.File, error) {
 func (in *parquetInput) Close() error {
 	var errs []error
 	if in.reader != nil {
-		errs = append(errs, in.reader.Close())
+		errs = append(errs, in.reader.Close()) // closes the file too
 	}
 	if in.temp != nil {
-		in.temp.Close()
 		errs = append(errs, os.Remove(in.temp.Name()))
 	}
 	return errors.Join(errs...)
 }
 
-func (in *parquetInput) definition() (schema.Definition, error) {
+func (in *parquetInput) passedOver() string { return "" }
+
+func (in *parquetInput) definition() (schema.Definition, []string, error) {
+	var def schema.Definition
 	sc, err := in.arrow.Schema()
 	if err != nil {
-		return schema.Definition{}, err
+		return def, nil, err
 	}
-	var def schema.Definition
 	for _, f := range sc.Fields() {
+		if f.Name == schema.ValueKindName {
+			continue // the kinds of the rows
+		}
 		t, err := schema.FromArrow(f.Type, f.Nullable)
 		if err != nil {
-			return def, fmt.Errorf("column %q: %w", f.Name, err)
+			return def, nil, fmt.Errorf("column %q: %w", f.Name, err)
 		}
 		def.Columns = append(def.Columns, schema.Column{Name: f.Name, Type: t})
 	}
-	return def, nil
+	return def, nil, nil
 }
 
-func (in *parquetInput) batches(_ *table.Table, _ settingsOf) iter.Seq2[rowjson.Batch, error] {
+func (in *parquetInput) batches(*table.Table, rowjson.Options) iter.Seq2[rowjson.Batch, error] {
 	return func(yield func(rowjson.Batch, error) bool) {
 		records, err := in.arrow.GetRecordReader(context.Background(), nil, nil)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/table"
 )
 
@@ -14,9 +15,12 @@ import (
 func inspectCommands(a *app) []*cobra.Command {
 	var at int64
 	one := func(use, short string, show func(cmd *cobra.Command, t *table.Table, l *listing) error) *cobra.Command {
-		return &cobra.Command{Use: use + " DB.T", Short: short, Args: cobra.ExactArgs(1),
+		return &cobra.Command{Use: use + " DB.T", Short: short, Args: cobra.ExactArgs(1), Example: "  tidelake " + use + " shop.orders",
 			RunE: func(cmd *cobra.Command, args []string) error {
 				return a.withTable(cmd.Context(), args[0], func(t *table.Table) error {
+					if cmd.Flags().Changed("snapshot") && at <= 0 {
+						return usage("--snapshot takes the id of a snapshot, from 1")
+					}
 					l := a.listing()
 					return errors.Join(show(cmd, t, l), l.flush())
 				})
@@ -27,23 +31,31 @@ func inspectCommands(a *app) []*cobra.Command {
 		return c
 	}
 	return []*cobra.Command{
-		one("snapshots", "List the snapshots", a.snapshots),
-		one("schemas", "List the schemas", a.schemas),
-		one("options", "List the options", func(_ *cobra.Command, t *table.Table, _ *listing) error { return a.options(t) }),
+		one("snapshots", "List the snapshots, oldest first", a.snapshots),
+		one("schemas", "List the schemas, oldest first", a.schemas),
+		one("options", "List the options that are set", func(_ *cobra.Command, t *table.Table, _ *listing) error { return a.options(t) }),
 		atSnapshot(one("files", "List the live data files", func(cmd *cobra.Command, t *table.Table, l *listing) error { return a.files(cmd, t, l, at) })),
 		atSnapshot(one("manifests", "List the manifests", func(cmd *cobra.Command, t *table.Table, l *listing) error { return a.manifests(cmd, t, l, at) })),
 		atSnapshot(one("partitions", "List the partitions", func(cmd *cobra.Command, t *table.Table, l *listing) error { return a.partitions(cmd, t, l, at) })),
 	}
 }
 
-func (a *app) when(millis int64) time.Time { return time.UnixMilli(millis).UTC() }
+func when(millis int64) time.Time { return time.UnixMilli(millis) }
+
+// written is the wall clock of the writer of a file, which has no zone.
+func written(millis int64) any {
+	if millis == manifest.NoCreationTime {
+		return nil
+	}
+	return clock(time.UnixMilli(millis).UTC())
+}
 
 func (a *app) snapshots(cmd *cobra.Command, t *table.Table, l *listing) error {
 	for s, err := range t.Snapshots().All(cmd.Context()) {
 		if err != nil {
 			return err
 		}
-		if err := l.row(cell{"snapshot", s.ID}, cell{"kind", string(s.CommitKind)}, cell{"time", a.when(s.TimeMillis)},
+		if err := l.row(cell{"snapshot", s.ID}, cell{"kind", string(s.CommitKind)}, cell{"time", when(s.TimeMillis)},
 			cell{"schema", s.SchemaID}, cell{"user", s.CommitUser}, cell{"identifier", s.CommitIdentifier},
 			cell{"total_rows", s.TotalRecordCount}, cell{"delta_rows", s.DeltaRecordCount}); err != nil {
 			return err
@@ -61,27 +73,12 @@ func (a *app) schemas(cmd *cobra.Command, t *table.Table, l *listing) error {
 		for i, f := range s.Fields {
 			columns[i] = f.Name + " " + f.Type.String()
 		}
-		if err := l.row(cell{"schema", s.ID}, cell{"time", a.when(s.TimeMillis)}, cell{"primary_key", s.PrimaryKeys},
-			cell{"partition_by", s.PartitionKeys}, cell{"columns", joinOrList(a.json, columns)}); err != nil {
+		if err := l.row(cell{"schema", s.ID}, cell{"time", when(s.TimeMillis)}, cell{"primary_key", s.PrimaryKeys},
+			cell{"partition_by", s.PartitionKeys}, cell{"columns", columns}); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// joinOrList is a list for machines and one text for people.
-func joinOrList(json bool, items []string) any {
-	if json {
-		return items
-	}
-	text := ""
-	for i, s := range items {
-		if i > 0 {
-			text += ", "
-		}
-		text += s
-	}
-	return text
 }
 
 func (a *app) files(cmd *cobra.Command, t *table.Table, l *listing, at int64) error {
@@ -91,7 +88,7 @@ func (a *app) files(cmd *cobra.Command, t *table.Table, l *listing, at int64) er
 		}
 		if err := l.row(cell{"partition", f.Partition}, cell{"bucket", f.Bucket}, cell{"level", f.Level}, cell{"rows", f.Rows},
 			cell{"deletes", f.DeleteRows}, cell{"bytes", f.Size}, cell{"min_sequence", f.MinSequence}, cell{"max_sequence", f.MaxSequence},
-			cell{"schema", f.SchemaID}, cell{"created", a.when(f.CreationTime)}, cell{"file", f.Path}); err != nil {
+			cell{"schema", f.SchemaID}, cell{"created", written(f.CreationTime)}, cell{"file", f.Path}); err != nil {
 			return err
 		}
 	}
@@ -115,7 +112,7 @@ func (a *app) partitions(cmd *cobra.Command, t *table.Table, l *listing, at int6
 		if err != nil {
 			return err
 		}
-		if err := l.row(cell{"partition", p.Partition}, cell{"files", p.Files}, cell{"rows", p.Rows}, cell{"bytes", p.Bytes}, cell{"last_modified", a.when(p.LastModified)}); err != nil {
+		if err := l.row(cell{"partition", p.Partition}, cell{"files", p.Files}, cell{"rows", p.Rows}, cell{"bytes", p.Bytes}, cell{"last_modified", written(p.LastModified)}); err != nil {
 			return err
 		}
 	}
@@ -124,6 +121,9 @@ func (a *app) partitions(cmd *cobra.Command, t *table.Table, l *listing, at int6
 
 func checkCommand(a *app) *cobra.Command {
 	return &cobra.Command{Use: "check DB.T", Short: "Prove that every file of every snapshot is what the metadata says", Args: cobra.ExactArgs(1),
+		Long: `Walk every snapshot of a table and prove that every file exists, parses, and
+has the rows, key ranges and order that its metadata says. Changes nothing.
+Problems are printed one a line; finding any is exit code 1.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withTable(cmd.Context(), args[0], func(t *table.Table) error {
 				p := a.progress("checking")
@@ -145,14 +145,21 @@ func (a *app) sayCheck(t *table.Table, r table.CheckReport) error {
 			}
 			continue
 		}
-		fmt.Fprintln(a.out, p)
+		if _, err := fmt.Fprintln(a.out, p); err != nil {
+			return err
+		}
 	}
-	sentence := fmt.Sprintf("%s: %d snapshots, %d manifests, %d data files, %d rows: %d problems", t.Name(), r.Snapshots, r.Manifests, r.Files, r.Rows, len(r.Problems))
+	problems := "no problems"
+	if n := len(r.Problems); n > 0 {
+		problems = count(n, "problem")
+	}
+	sentence := fmt.Sprintf("%s: %s, %s, %s, %s: %s", t.Name(), count(r.Snapshots, "snapshot"), count(r.Manifests, "manifest"),
+		count(r.Files, "data file"), count(r.Rows, "row"), problems)
 	if err := a.say(sentence, cell{"snapshots", r.Snapshots}, cell{"manifests", r.Manifests}, cell{"files", r.Files}, cell{"rows", r.Rows}, cell{"problems", len(r.Problems)}); err != nil {
 		return err
 	}
 	if len(r.Problems) > 0 {
-		return fmt.Errorf("%s: %d problems found", t.Name(), len(r.Problems))
+		return fmt.Errorf("%s: %s found", t.Name(), count(len(r.Problems), "problem"))
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 // progress rewrites one line on a terminal, at most a few times a second; on
 // anything else it prints nothing, so that logs stay readable.
 type progress struct {
-	out  io.Writer
+	out  io.Writer // nil: silent
 	what string
 	last time.Time
 	used bool
@@ -18,8 +18,8 @@ type progress struct {
 
 func (a *app) progress(what string) *progress {
 	p := &progress{what: what, last: time.Now()}
-	if f, ok := a.err.(*os.File); ok && isTerminal(f) {
-		p.out = f
+	if a.progressOn {
+		p.out = a.err
 	}
 	return p
 }
@@ -29,6 +29,7 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
+// show rewrites the line, if it is time.
 func (p *progress) show(format string, args ...any) {
 	if p.out == nil || time.Since(p.last) < 200*time.Millisecond {
 		return
@@ -37,6 +38,7 @@ func (p *progress) show(format string, args ...any) {
 	fmt.Fprintf(p.out, "\r\x1b[K%s: %s", p.what, fmt.Sprintf(format, args...))
 }
 
+// done clears the line.
 func (p *progress) done() {
 	if p.used {
 		fmt.Fprint(p.out, "\r\x1b[K")

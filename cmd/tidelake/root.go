@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 	_ "time/tzdata" // --time-zone works on machines without zone files
 
@@ -17,35 +18,52 @@ import (
 
 // app is what every command shares: the streams and the global flags.
 type app struct {
-	in       io.Reader
-	out, err io.Writer
+	in         io.Reader
+	out, err   io.Writer
+	progressOn bool             // err is a terminal
+	binaryOff  bool             // out is a terminal
+	world      table.Components // the clock and the like; tests decide them
 
 	warehouse, zone string
 	json, outside   bool
+	loc             *time.Location // of zone
 }
 
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "tidelake",
-		Short:         "Primary-key tables on object storage, in the Apache Paimon format",
-		Long:          "Tidelake writes, reads and checks tables in the Apache Paimon format.\nRun \"tidelake quickstart\" for a tour on real change events.",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:   "tidelake",
+		Short: "Primary-key tables on object storage, in the Apache Paimon format",
+		Long: `Tidelake writes, reads and checks tables in the Apache Paimon format, in a
+directory or a bucket. Run "tidelake quickstart" for a tour on real change events.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: a feature that is not built.`,
+		Example: `  tidelake quickstart
+  tidelake db create shop
+  tidelake table create shop.orders --schema orders.yaml
+  tidelake write shop.orders orders.csv
+  tidelake read shop.orders --where "amount > 100" --format table`,
+		Version:           versionText(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.loadZone() },
 	}
+	root.Args = noCommand(root)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%w; see %q", err, cmd.CommandPath()+" --help")
+	})
 	f := root.PersistentFlags()
-	f.StringVar(&a.warehouse, "warehouse", defaultWarehouse(), "directory or URL (s3://, gs://, azblob://, mem://) of the warehouse; also TIDELAKE_WAREHOUSE")
-	f.StringVar(&a.zone, "time-zone", "UTC", "session time zone: times without an offset, LTZ partitions, file creation times")
-	f.BoolVar(&a.json, "json", false, "print JSON lines instead of tables")
-	f.BoolVar(&a.outside, "allow-outside-roots", false, "read data files from external paths that a table declares outside its directory")
-	root.AddCommand(dbCommand(a), tableCommand(a), writeCommand(a), readCommand(a), checkCommand(a), quickstartCommand(a))
+	f.StringVar(&a.warehouse, "warehouse", defaultWarehouse(), "directory or URL (s3://, gs://, azblob://) of the warehouse; also TIDELAKE_WAREHOUSE")
+	f.StringVar(&a.zone, "time-zone", "UTC", "session time zone: times without an offset, LTZ partitions, times in listings")
+	f.BoolVar(&a.json, "json", false, "print JSON lines instead of tables and sentences")
+	f.BoolVar(&a.outside, "allow-outside-roots", false, "read data files that a table declares outside the warehouse")
+	root.AddCommand(quickstartCommand(a), dbCommand(a), tableCommand(a), writeCommand(a), readCommand(a), checkCommand(a), versionCommand(a))
 	root.AddCommand(inspectCommands(a)...)
-	usageForArgs(root)
+	a.polish(root)
 	return root
 }
 
@@ -56,8 +74,9 @@ func defaultWarehouse() string {
 	return "./warehouse"
 }
 
-// usageForArgs makes wrong arguments of any command usage errors.
-func usageForArgs(cmd *cobra.Command) {
+// polish makes wrong arguments of any command usage errors, and completes
+// table names in a shell.
+func (a *app) polish(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
@@ -66,44 +85,61 @@ func usageForArgs(cmd *cobra.Command) {
 			return nil
 		}
 	}
+	if strings.Contains(cmd.Use, "DB.T") {
+		cmd.ValidArgsFunction = a.completeTable
+	}
 	for _, sub := range cmd.Commands() {
-		usageForArgs(sub)
+		a.polish(sub)
+	}
+}
+
+// noCommand is the Args of a command that only holds others: what is left is a
+// name that none of them has.
+func noCommand(group *cobra.Command) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		near := ""
+		if s := group.SuggestionsFor(args[0]); len(s) > 0 {
+			near = " (did you mean " + strings.Join(s, " or ") + "?)"
+		}
+		return usage("unknown command %q%s", args[0], near)
 	}
 }
 
 // group is a command that only holds others.
 func group(use, short string, subs ...*cobra.Command) *cobra.Command {
-	g := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs,
+	g := &cobra.Command{Use: use, Short: short, SuggestionsMinimumDistance: 2,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usage("which one? see %q", cmd.CommandPath()+" --help")
+			names := make([]string, len(subs))
+			for i, s := range subs {
+				names[i] = s.Name()
+			}
+			return usage("%s what? use %s; see %q", cmd.Name(), strings.Join(names, ", "), cmd.CommandPath()+" --help")
 		}}
+	g.Args = noCommand(g)
 	g.AddCommand(subs...)
 	return g
 }
 
-func (a *app) settings() (table.Settings, error) {
+// loadZone reads --time-zone.
+func (a *app) loadZone() error {
 	loc, err := time.LoadLocation(a.zone)
-	if err != nil {
-		return table.Settings{}, usage("--time-zone %q: %w", a.zone, err)
+	if err != nil || a.zone == "" {
+		return usage("--time-zone %q is not known: use a name such as UTC, Europe/Berlin or America/New_York", a.zone)
 	}
-	return table.Settings{TimeZone: loc, AllowOutsideRoots: a.outside}, nil
+	a.loc = loc
+	return nil
 }
 
 // open opens the warehouse. Close it in the end.
 func (a *app) open(ctx context.Context) (*catalog.Catalog, error) {
-	settings, err := a.settings()
-	if err != nil {
-		return nil, err
+	world := a.world
+	if world.Logger == nil {
+		world.Logger = slog.New(warnings{a.err})
 	}
-	logger := slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
-	return catalog.Open(ctx, a.warehouse, settings, table.Components{Logger: logger})
-}
-
-func withoutTime(groups []string, attr slog.Attr) slog.Attr {
-	if len(groups) == 0 && attr.Key == slog.TimeKey {
-		return slog.Attr{}
-	}
-	return attr
+	return catalog.Open(ctx, a.warehouse, table.Settings{TimeZone: a.loc, AllowOutsideRoots: a.outside}, world)
 }
 
 // with runs f on the warehouse.
@@ -123,18 +159,10 @@ func (a *app) withTable(ctx context.Context, name string, f func(*table.Table) e
 		return err
 	}
 	return a.with(ctx, func(c *catalog.Catalog) error {
-		t, err := c.Table(ctx, id)
+		t, err := a.openTable(ctx, c, id)
 		if err != nil {
 			return err
 		}
 		return f(t)
 	})
-}
-
-func identifier(name string) (catalog.Identifier, error) {
-	id, err := catalog.ParseIdentifier(name)
-	if err != nil {
-		return id, usageError{err}
-	}
-	return id, nil
 }

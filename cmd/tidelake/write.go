@@ -2,89 +2,133 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/klauspost/compress/gzip"
 	"github.com/spf13/cobra"
 
 	"github.com/tidelake/tidelake/catalog"
-	"github.com/tidelake/tidelake/internal/rowjson"
 	"github.com/tidelake/tidelake/schema"
 	"github.com/tidelake/tidelake/table"
 )
 
 type writeFlags struct {
-	format, badRows, source, null string
-	commitEvery                   int64
-	create, noHeader              bool
-	primaryKey, partitionBy       []string
-	options                       []string
+	format, badRows, source, null, times, decimals string
+	commitEvery                                    int64
+	create, noHeader, dropUnknown                  bool
+	primaryKey, partitionBy, options               []string
 }
+
+var writeFormats = []string{"jsonl", "csv", "parquet", "debezium-json", "canal-json"}
 
 func writeCommand(a *app) *cobra.Command {
 	var f writeFlags
 	cmd := &cobra.Command{Use: "write DB.T [FILE|-]", Short: "Write rows or change events into a table", Args: cobra.RangeArgs(1, 2),
-		Long: `Write rows or change events from a file or standard input into a table.
+		Long: `Write rows or change events from a file, or standard input, into a table.
 
 In a primary-key table a row replaces the row of the same key. A JSON row may
-carry "_kind": "+I", "-U", "+U" or "-D"; a CSV file a column of that name. The whole input is
-one commit unless --commit-every is given; input without rows makes no snapshot.`,
+carry "_kind": "+I", "-U", "+U" or "-D", a CSV file a column of that name. The
+whole input is one commit unless --commit-every is given; input without rows
+makes no snapshot. A malformed row stops the write before it changes anything
+(behind the commits of --commit-every), or goes to --bad-rows.
+
+Without --format the name of the file tells: .jsonl, .ndjson and .json, .csv,
+.parquet, each also with .gz; anything else is JSON lines.`,
 		Example: `  tidelake write shop.orders orders.jsonl
-  zcat dump.csv.gz | tidelake write shop.orders - --format csv --commit-every 1000000
+  tidelake write shop.orders orders.csv.gz --commit-every 1000000
+  producer | tidelake write shop.orders - --format csv --no-header
+  tidelake write shop.orders orders.parquet --create --primary-key id
   tidelake write shop.orders events.jsonl --format debezium-json --source shop.orders --create`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file := "-"
 			if len(args) == 2 {
 				file = args[1]
 			}
-			return a.write(cmd.Context(), args[0], file, f)
+			if !cmd.Flags().Changed("format") {
+				f.format = formatOf(file)
+			}
+			if err := f.check(cmd.Flags().Changed); err != nil {
+				return err
+			}
+			return a.write(cmd.Context(), args[0], file, &f)
 		}}
 	fl := cmd.Flags()
-	fl.StringVar(&f.format, "format", "jsonl", "jsonl, csv, parquet, debezium-json or canal-json")
-	fl.Int64Var(&f.commitEvery, "commit-every", 0, "commit after this many rows (0: once, at the end)")
+	fl.StringVar(&f.format, "format", "", strings.Join(writeFormats, ", ")+" (default by the file's name, else jsonl)")
+	fl.Int64Var(&f.commitEvery, "commit-every", 0, "commit after this many rows (default once, at the end)")
 	fl.StringVar(&f.badRows, "bad-rows", "", "write malformed rows to this file, one JSON object each, and go on")
 	fl.BoolVar(&f.create, "create", false, "create the table if it is not there, as typed input (parquet, change events) describes it")
 	fl.StringSliceVar(&f.primaryKey, "primary-key", nil, "with --create: the key columns, where the input does not tell them")
 	fl.StringSliceVar(&f.partitionBy, "partition-by", nil, "with --create: the partition columns")
 	fl.StringArrayVar(&f.options, "option", nil, "with --create: a table option KEY=VALUE; may be repeated")
-	fl.StringVar(&f.source, "source", "", "change events: only those of this source table (DB.TABLE or TABLE)")
-	fl.StringVar(&f.null, "null", "", "csv: the text that stands for null")
+	fl.StringVar(&f.source, "source", "", "change events: only those of this source table: DB.TABLE, TABLE, or a pattern such as shop.orders_*")
+	fl.BoolVar(&f.dropUnknown, "drop-unknown", false, "change events: leave out columns that the table does not have")
+	fl.StringVar(&f.times, "time-precision-mode", "", "debezium-json without schemas: the connector's time.precision.mode")
+	fl.StringVar(&f.decimals, "decimal-handling-mode", "", "debezium-json without schemas: the connector's decimal.handling.mode")
+	fl.StringVar(&f.null, "null", "", "csv: the text without quotes that stands for null")
 	fl.BoolVar(&f.noHeader, "no-header", false, "csv: the first line is a row, columns are in the table's order")
+	formats(cmd, "format", writeFormats)
 	return cmd
 }
 
-// input is a source of rows, opened before the table is.
-type input interface {
-	// definition infers the table from typed input.
-	definition() (schema.Definition, error)
-	// batches yields rows for a table; a batch is borrowed until the next step.
-	batches(t *table.Table, loc settingsOf) iter.Seq2[rowjson.Batch, error]
-	Close() error
+// formatOf tells a format from the name of a file.
+func formatOf(file string) string {
+	switch filepath.Ext(strings.TrimSuffix(strings.ToLower(file), ".gz")) {
+	case ".csv":
+		return "csv"
+	case ".parquet":
+		return "parquet"
+	}
+	return "jsonl"
 }
 
-// settingsOf is what reading rows depends on beside the table.
-type settingsOf struct {
-	options rowjson.Options
-	flags   writeFlags
+// check refuses flags that would do nothing.
+func (f *writeFlags) check(set func(string) bool) error {
+	if !slices.Contains(writeFormats, f.format) {
+		return usage("--format %q: use %s", f.format, strings.Join(writeFormats, ", "))
+	}
+	events := f.format == "debezium-json" || f.format == "canal-json"
+	for _, rule := range []struct {
+		flags string
+		fits  bool
+		with  string
+	}{
+		{"primary-key partition-by option", f.create, "--create"},
+		{"source drop-unknown", events, "change events (--format debezium-json or canal-json)"},
+		{"time-precision-mode decimal-handling-mode", f.format == "debezium-json", "--format debezium-json"},
+		{"null no-header", f.format == "csv", "--format csv"},
+		{"bad-rows", f.format != "parquet", "text formats: a parquet file has no malformed rows, it is malformed as a whole"},
+		{"create", f.format == "parquet" || events, "typed input (parquet, debezium-json, canal-json): for others make the table with \"tidelake table create\" first"},
+	} {
+		for _, flag := range strings.Fields(rule.flags) {
+			if set(flag) && !rule.fits {
+				return usage("--%s goes with %s", flag, rule.with)
+			}
+		}
+	}
+	if set("commit-every") && f.commitEvery <= 0 {
+		return usage("--commit-every takes a positive number; leave it out for one commit")
+	}
+	for _, o := range f.options {
+		if k, _, ok := strings.Cut(o, "="); !ok || k == "" {
+			return usage("--option %q is not KEY=VALUE", o)
+		}
+	}
+	return nil
 }
 
-func (a *app) write(ctx context.Context, name, file string, f writeFlags) error {
+func (a *app) write(ctx context.Context, name, file string, f *writeFlags) error {
 	id, err := identifier(name)
 	if err != nil {
 		return err
 	}
-	if f.commitEvery < 0 {
-		return usage("--commit-every takes a positive number")
-	}
-	in, err := a.openInput(ctx, file, f)
+	in, err := a.openInput(file, f)
 	if err != nil {
 		return err
 	}
@@ -94,66 +138,75 @@ func (a *app) write(ctx context.Context, name, file string, f writeFlags) error 
 		if err != nil {
 			return err
 		}
-		bad, err := a.openBadRows(f.badRows)
+		bad, err := openBadRows(f.badRows, file)
 		if err != nil {
 			return err
 		}
-		written, err := a.copyRows(ctx, t, in, f, bad)
+		done, err := a.copyRows(ctx, t, in, f, bad)
 		if err := errors.Join(err, bad.close()); err != nil {
 			return err
 		}
-		return a.sayWritten(t, written, bad.rows)
+		return a.sayWritten(t, done, bad.rows, in.passedOver())
 	})
 }
 
-func (a *app) openInput(ctx context.Context, file string, f writeFlags) (input, error) {
-	open := map[string]func(io.ReadCloser) (input, error){
-		"jsonl": newTextInput, "csv": newTextInput, "parquet": newParquetInput,
-		"debezium-json": func(r io.ReadCloser) (input, error) { return newEventInput(r, f) },
-		"canal-json":    func(r io.ReadCloser) (input, error) { return newEventInput(r, f) },
-	}[f.format]
-	if open == nil {
-		return nil, usage("--format %q: use jsonl, csv, parquet, debezium-json or canal-json", f.format)
-	}
-	if f.create && (f.format == "jsonl" || f.format == "csv") {
-		return nil, usage("--create needs typed input (parquet, debezium-json, canal-json): make the table with \"tidelake table create\" first")
+func (a *app) openInput(file string, f *writeFlags) (input, error) {
+	open := newTextInput
+	switch f.format {
+	case "parquet":
+		open = newParquetInput
+	case "debezium-json", "canal-json":
+		open = newEventInput
 	}
 	if file == "-" {
-		return open(io.NopCloser(a.in))
+		return open(io.NopCloser(a.in), f)
 	}
 	r, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
-	return open(r)
+	if info, err := r.Stat(); err == nil && info.IsDir() {
+		return nil, errors.Join(fmt.Errorf("%s is a directory: name a file", file), r.Close())
+	}
+	if strings.HasSuffix(strings.ToLower(file), ".gz") {
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", file, err), r.Close())
+		}
+		return open(unzipped{z, r}, f)
+	}
+	return open(r, f)
 }
 
+// unzipped reads a compressed file and closes it.
+type unzipped struct {
+	*gzip.Reader
+	file *os.File
+}
+
+func (u unzipped) Close() error { return errors.Join(u.Reader.Close(), u.file.Close()) }
+
 // target opens the table, and creates it first where --create asks for it.
-func (a *app) target(ctx context.Context, c *catalog.Catalog, id catalog.Identifier, in input, f writeFlags) (*table.Table, error) {
+func (a *app) target(ctx context.Context, c *catalog.Catalog, id catalog.Identifier, in input, f *writeFlags) (*table.Table, error) {
+	if !f.create {
+		return a.openTable(ctx, c, id)
+	}
 	t, err := c.Table(ctx, id)
-	if !f.create || !errors.Is(err, table.ErrNotFound) {
+	if err == nil && len(f.primaryKey)+len(f.partitionBy)+len(f.options) > 0 {
+		a.note("%s is there already: --primary-key, --partition-by and --option change nothing", id)
+	}
+	if !errors.Is(err, table.ErrNotFound) {
 		return t, err
 	}
-	def, err := in.definition()
+	def, notes, err := in.definition()
 	if err != nil {
 		return nil, err
 	}
-	if len(f.primaryKey) > 0 {
-		def.PrimaryKey = f.primaryKey
+	for _, n := range notes {
+		a.note("%s", n)
 	}
-	def.PartitionBy = f.partitionBy
-	if def.Options == nil {
-		def.Options = make(map[string]string)
-	}
-	if len(def.PrimaryKey) > 0 {
-		def.Options["bucket"] = "1" // fixed buckets are what can be written so far
-	}
-	for _, o := range f.options {
-		k, v, ok := strings.Cut(o, "=")
-		if !ok {
-			return nil, usage("--option %q is not KEY=VALUE", o)
-		}
-		def.Options[k] = v
+	if err := f.complete(&def); err != nil {
+		return nil, err
 	}
 	if err := c.CreateDatabase(ctx, id.Database); err != nil && !errors.Is(err, table.ErrExists) {
 		return nil, err
@@ -161,132 +214,32 @@ func (a *app) target(ctx context.Context, c *catalog.Catalog, id catalog.Identif
 	return c.CreateTable(ctx, id, def)
 }
 
-// written is what a write did.
-type written struct{ rows, commits int64 }
-
-func (a *app) copyRows(ctx context.Context, t *table.Table, in input, f writeFlags, bad *badRows) (done written, err error) {
-	settings, err := a.settings()
+// complete adds to an inferred definition what the flags say, and refuses one
+// that could not be written before anything is made.
+func (f *writeFlags) complete(def *schema.Definition) error {
+	if len(f.primaryKey) > 0 {
+		def.PrimaryKey = f.primaryKey
+	}
+	if len(f.partitionBy) > 0 {
+		def.PartitionBy = f.partitionBy
+	}
+	if def.Options == nil {
+		def.Options = make(map[string]string)
+	}
+	if len(def.PrimaryKey) > 0 {
+		def.Options["bucket"] = "1" // fixed buckets are what can be written
+	}
+	for _, o := range f.options {
+		k, v, _ := strings.Cut(o, "=")
+		def.Options[k] = v
+	}
+	sc, err := def.Table(time.Now().UnixMilli())
 	if err != nil {
-		return done, err
+		return err
 	}
-	w, err := t.NewWriter(ctx, table.WriterOptions{})
+	options, err := schema.ParseOptions(sc.Options)
 	if err != nil {
-		return done, err
+		return err
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	o := rowjson.Options{Loc: settings.TimeZone}
-	if f.commitEvery > 0 {
-		o.BatchRows = int(min(f.commitEvery, 1<<16))
-	}
-	if bad.out != nil {
-		o.BadRow = bad.add
-	}
-	p := a.progress("writing " + t.Name())
-	defer p.done()
-	since := int64(0)
-	for b, err := range in.batches(t, settingsOf{o, f}) {
-		if err != nil {
-			return done, err
-		}
-		for rest := b; rest.Record.NumRows() > 0; {
-			n := rest.Record.NumRows()
-			if f.commitEvery > 0 {
-				n = min(n, f.commitEvery-since)
-			}
-			if err := writeBatch(ctx, w, head(rest, n)); err != nil {
-				return done, err
-			}
-			rest = tail(rest, n)
-			done.rows += n
-			if since += n; f.commitEvery > 0 && since == f.commitEvery {
-				if err := w.CommitNext(ctx); err != nil {
-					return done, err
-				}
-				done.commits++
-				since = 0
-			}
-			p.show("%d rows, %d commits", done.rows, done.commits)
-		}
-	}
-	if since == 0 {
-		return done, nil
-	}
-	done.commits++
-	return done, w.CommitNext(ctx)
-}
-
-// writeBatch hands rows and kinds to the writer as one batch.
-func writeBatch(ctx context.Context, w *table.Writer, b rowjson.Batch) error {
-	defer b.Record.Release()
-	if b.Kinds == nil {
-		return w.Write(ctx, b.Record)
-	}
-	kinds := array.NewInt8Builder(memory.DefaultAllocator)
-	defer kinds.Release()
-	kinds.AppendValues(b.Kinds, nil)
-	col := kinds.NewArray()
-	defer col.Release()
-	fields := append(append([]arrow.Field{}, b.Record.Schema().Fields()...), arrow.Field{Name: schema.ValueKindName, Type: arrow.PrimitiveTypes.Int8})
-	cols := append(append([]arrow.Array{}, b.Record.Columns()...), col)
-	rec := array.NewRecordBatch(arrow.NewSchema(fields, nil), cols, b.Record.NumRows())
-	defer rec.Release()
-	return w.Write(ctx, rec)
-}
-
-func head(b rowjson.Batch, n int64) rowjson.Batch {
-	out := rowjson.Batch{Record: b.Record.NewSlice(0, n), Line: b.Line}
-	if b.Kinds != nil {
-		out.Kinds = b.Kinds[:n]
-	}
-	return out
-}
-
-func tail(b rowjson.Batch, n int64) rowjson.Batch {
-	out := rowjson.Batch{Record: b.Record.NewSlice(n, b.Record.NumRows()), Line: b.Line}
-	if b.Kinds != nil {
-		out.Kinds = b.Kinds[n:]
-	}
-	return out
-}
-
-func (a *app) sayWritten(t *table.Table, w written, bad int64) error {
-	sentence := fmt.Sprintf("wrote %d rows into %s in %d commits", w.rows, t.Name(), w.commits)
-	if w.commits == 1 {
-		sentence = strings.TrimSuffix(sentence, "s")
-	}
-	if bad > 0 {
-		sentence += fmt.Sprintf("; %d malformed rows were left out", bad)
-	}
-	return a.say(sentence, cell{"table", t.Name()}, cell{"rows", w.rows}, cell{"commits", w.commits}, cell{"bad_rows", bad})
-}
-
-// badRows keeps malformed rows with their line and reason, in the file of --bad-rows.
-type badRows struct {
-	out  *os.File
-	rows int64
-}
-
-func (a *app) openBadRows(path string) (*badRows, error) {
-	if path == "" {
-		return &badRows{}, nil
-	}
-	f, err := os.Create(path)
-	return &badRows{out: f}, err
-}
-
-func (b *badRows) add(text []byte, err *rowjson.RowError) error {
-	b.rows++
-	line, jsonErr := json.Marshal(map[string]any{"line": err.Line, "error": err.Error(), "row": string(text)})
-	if jsonErr != nil {
-		return jsonErr
-	}
-	_, writeErr := b.out.Write(append(line, '\n'))
-	return writeErr
-}
-
-func (b *badRows) close() error {
-	if b.out == nil {
-		return nil
-	}
-	return b.out.Close()
+	return options.CheckWrite(sc)
 }

@@ -278,6 +278,18 @@ func (v *bytesValues) encode(dst []byte) ([]byte, parquet.Encoding) {
 	return dst, parquet.Encodings.Plain
 }
 
+func (v *bytesValues) stride() int {
+	if len(v.lengths) == 0 {
+		return 0
+	}
+	for _, n := range v.lengths {
+		if n != v.lengths[0] {
+			return 0
+		}
+	}
+	return lengthBytes + int(v.lengths[0])
+}
+
 func (v *bytesValues) endPage() metadata.EncodedStatistics {
 	if len(v.ids) > 0 {
 		v.trial.ended(v.dict.bytes())

@@ -15,15 +15,13 @@ import (
 	"github.com/tidelake/tidelake/internal/fault"
 )
 
-// codec compresses whole pages. pack appends the packed form of src to dst;
-// quick, where the format has such a thing, packs without looking for repeated
-// strings, and is what a column uses while that comes out as small. Both are
-// safe for concurrent use, their state comes from pools.
+// codec compresses whole pages. pack appends the packed form of src to dst; it
+// is safe for concurrent use, its state comes from a pool.
 type codec struct {
-	id    compress.Compression
-	pack  packer
-	quick packer
-	slack int // percent that quick may be larger and still win
+	id       compress.Compression
+	pack     packer
+	literals bool // zstd: pages may be packed as packLiterals and packStrided do
+	slack    int  // percent by which those may be larger and still win, being faster
 }
 
 type packer func(dst, src []byte) ([]byte, error)
@@ -31,7 +29,7 @@ type packer func(dst, src []byte) ([]byte, error)
 func newCodec(name string, level int) (codec, error) {
 	switch strings.ToLower(name) {
 	case "", "zstd", "zstandard":
-		c := codec{id: compress.Codecs.Zstd, pack: zstdPacker(level), quick: packLiterals}
+		c := codec{id: compress.Codecs.Zstd, pack: zstdPacker(level), literals: true}
 		if level <= 1 {
 			c.slack = 2
 		}

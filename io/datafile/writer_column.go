@@ -41,9 +41,9 @@ type column struct {
 	def, rep []uint8  // levels of a nested column
 
 	// What the last trial found best.
-	pagesToTrial           int
-	useDelta               bool
-	quickPlain, quickDelta bool
+	pagesToTrial       int
+	useDelta           bool
+	plainWay, deltaWay way
 
 	chunkNulls, fileNulls int64
 
@@ -60,11 +60,11 @@ type packedDict struct {
 
 // scratch is what one worker needs while it encodes; none of it survives a call.
 type scratch struct {
-	page, page2              []byte
-	packed, packed2, packed3 []byte
-	header                   []byte
-	rows                     []int32
-	levels                   levels
+	page, page2         []byte
+	packed, other, kept []byte
+	header              []byte
+	rows                []int32
+	levels              levels
 }
 
 func newColumn(descr *pqschema.Column, field int, p path, trial dictTrial, pageBytes int, c codec) *column {
@@ -200,71 +200,105 @@ func (c *column) endPage(s *scratch) error {
 	return err
 }
 
-// A column's first page, and one in trialPages after it, is encoded in all the
-// ways that it could be; the smallest is kept for it and the pages that follow.
+// A column's first page, and one in trialPages after it, is encoded and packed
+// in all the ways that it could be; the best serves it and those that follow.
 const trialPages = 32
 
-// encode appends the values to the levels in page and packs both.
+// encode appends the values to the levels and packs both.
 func (c *column) encode(s *scratch, levels []byte) (page, packed []byte, enc parquet.Encoding, err error) {
 	trial := c.pagesToTrial == 0
 	if trial {
 		c.pagesToTrial = trialPages
 	}
 	c.pagesToTrial--
-	if trial || !c.useDelta {
-		page, enc = c.vals.encode(levels)
-		s.page = page
-		if packed, err = c.pack(s, page, trial, &c.quickPlain); err != nil {
-			return
+	if c.useDelta && !trial {
+		if s.page2, enc, c.useDelta = c.vals.delta(append(s.page2[:0], levels...)); c.useDelta {
+			packed, err = c.pack(s, s.page2, 0, 0, false, &c.deltaWay)
+			return s.page2, packed, enc, err
 		}
-		if !trial {
-			return
-		}
-		c.useDelta = false
 	}
+	s.page, enc = c.vals.encode(levels)
+	packed, err = c.pack(s, s.page, len(levels), c.vals.stride(), trial, &c.plainWay)
+	if err != nil || !trial {
+		return s.page, packed, enc, err
+	}
+	c.useDelta = false
 	delta, deltaEnc, ok := c.vals.delta(append(s.page2[:0], levels...))
 	s.page2 = delta
 	if !ok {
-		if packed == nil { // the page has no values
-			page, enc = c.vals.encode(levels)
-			s.page = page
-			packed, err = c.pack(s, page, false, &c.quickPlain)
-		}
-		return
+		return s.page, packed, enc, nil
 	}
-	if trial {
-		s.packed, s.packed2 = s.packed2, s.packed
-	}
-	packedDelta, err := c.pack(s, delta, trial, &c.quickDelta)
-	if err != nil {
-		return
-	}
-	if trial && len(packedDelta) >= len(packed) {
-		return
+	s.packed, s.kept = s.kept, s.packed // keeps packed from being overwritten
+	packedDelta, err := c.pack(s, delta, 0, 0, true, &c.deltaWay)
+	if err != nil || len(packedDelta) >= len(packed) {
+		return s.page, packed, enc, err
 	}
 	c.useDelta = true
 	return delta, packedDelta, deltaEnc, nil
 }
 
-// pack compresses a page; on trial it also finds out whether the quick way
-// will do. The result is valid until the next but one call on trial.
-func (c *column) pack(s *scratch, page []byte, trial bool, quick *bool) ([]byte, error) {
+// way is how a column's pages are packed.
+type way uint8
+
+const (
+	wayFull way = iota
+	wayLiterals
+	wayStrided
+)
+
+// pack compresses a page into s.packed, on trial in every way there is, of
+// which it notes the best. stride is 0 unless the page can be strided.
+func (c *column) pack(s *scratch, page []byte, levels, stride int, trial bool, best *way) ([]byte, error) {
 	if c.codec.pack == nil {
 		return page, nil
 	}
+	if !c.codec.literals || len(page) > 1<<26 {
+		return c.packAs(s, wayFull, page, 0, 0)
+	}
+	if stride > 0 && !canStride(len(page), levels, stride) {
+		stride = 0
+	}
+	if !trial {
+		w := *best
+		if w == wayStrided && stride == 0 {
+			w = wayFull
+		}
+		return c.packAs(s, w, page, levels, stride)
+	}
+	if _, err := c.packAs(s, wayFull, page, 0, 0); err != nil {
+		return nil, err
+	}
+	*best = wayFull
+	for _, w := range []way{wayLiterals, wayStrided} {
+		if w == wayStrided && stride == 0 {
+			continue
+		}
+		s.packed, s.other = s.other, s.packed
+		if _, err := c.packAs(s, w, page, levels, stride); err != nil {
+			return nil, err
+		}
+		slack := 0
+		if *best == wayFull {
+			slack = c.codec.slack
+		}
+		if len(s.packed)*100 <= len(s.other)*(100+slack) {
+			*best = w
+		} else {
+			s.packed, s.other = s.other, s.packed
+		}
+	}
+	return s.packed, nil
+}
+
+func (c *column) packAs(s *scratch, w way, page []byte, levels, stride int) ([]byte, error) {
 	var err error
-	if c.codec.quick == nil || len(page) > 1<<26 || !trial && !*quick {
+	switch w {
+	case wayLiterals:
+		s.packed, err = packLiterals(s.packed[:0], page)
+	case wayStrided:
+		s.packed, err = packStrided(s.packed[:0], page, levels, stride)
+	default:
 		s.packed, err = c.codec.pack(s.packed[:0], page)
-		return s.packed, err
-	}
-	s.packed, err = c.codec.quick(s.packed[:0], page)
-	if err != nil || !trial {
-		return s.packed, err
-	}
-	s.packed3, err = c.codec.pack(s.packed3[:0], page)
-	*quick = len(s.packed)*100 <= len(s.packed3)*(100+c.codec.slack)
-	if len(s.packed3) < len(s.packed) {
-		s.packed, s.packed3 = s.packed3, s.packed
 	}
 	return s.packed, err
 }
@@ -283,8 +317,8 @@ func (c *column) endChunk(s *scratch) error {
 	if entries == 0 {
 		return nil
 	}
-	quick := false
-	data, err := c.pack(s, dict, false, &quick)
+	full := wayFull
+	data, err := c.pack(s, dict, 0, 0, false, &full)
 	c.dict.data = append(c.dict.data, data...)
 	c.dict.header = appendDictHeader(c.dict.header, len(dict), len(data), entries)
 	return c.wrap(err)

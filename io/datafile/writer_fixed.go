@@ -178,6 +178,8 @@ func (v *fixedValues[T]) encode(dst []byte) ([]byte, parquet.Encoding) {
 	return appendFixed(dst, v.page), parquet.Encodings.Plain
 }
 
+func (v *fixedValues[T]) stride() int { return 0 }
+
 func (v *fixedValues[T]) endPage() metadata.EncodedStatistics {
 	if len(v.ids) > 0 {
 		v.trial.ended(v.dict.bytes())

@@ -24,12 +24,18 @@ const (
 	blockPacked
 )
 
+// huffScratch is the state of one encoder, with room for gathered literals.
+type huffScratch struct {
+	huff0.Scratch
+	lits []byte
+}
+
 var huffPool = sync.Pool{New: func() any {
-	return &huff0.Scratch{Reuse: huff0.ReusePolicyNone}
+	return &huffScratch{Scratch: huff0.Scratch{Reuse: huff0.ReusePolicyNone}}
 }}
 
 func packLiterals(dst, src []byte) ([]byte, error) {
-	h := huffPool.Get().(*huff0.Scratch)
+	h := huffPool.Get().(*huffScratch)
 	defer huffPool.Put(h)
 	dst = append(dst, 0x28, 0xb5, 0x2f, 0xfd, 0xa0)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(src)))
@@ -43,31 +49,23 @@ func packLiterals(dst, src []byte) ([]byte, error) {
 	}
 }
 
-func appendLiterals(dst, part []byte, last bool, h *huff0.Scratch) ([]byte, error) {
+func appendLiterals(dst, part []byte, last bool, h *huffScratch) ([]byte, error) {
 	const overhead = 5 + 1 // sizes before, sequence count after
-	head := func(kind, size int) []byte {
-		v := uint32(size)<<3 | uint32(kind)<<1
-		if last {
-			v |= 1
-		}
-		return append(dst, byte(v), byte(v>>8), byte(v>>16))
+	raw := func() ([]byte, error) {
+		return append(appendBlockHead(dst, blockRaw, len(part), last), part...), nil
 	}
 	if len(part) < 256 { // not worth a table, or too small for one
-		return append(head(blockRaw, len(part)), part...), nil
+		return raw()
 	}
-	packed, _, err := huff0.Compress4X(part, h)
+	packed, _, err := huff0.Compress4X(part, &h.Scratch)
 	switch {
 	case errors.Is(err, huff0.ErrUseRLE):
-		return append(head(blockRepeat, len(part)), part[0]), nil
+		return append(appendBlockHead(dst, blockRepeat, len(part), last), part[0]), nil
 	case errors.Is(err, huff0.ErrIncompressible) || err == nil && len(packed)+overhead >= len(part):
-		return append(head(blockRaw, len(part)), part...), nil
+		return raw()
 	case err != nil:
 		return dst, err
 	}
-	dst = head(blockPacked, len(packed)+overhead)
-	// Packed literals in four streams, sizes of 18 bits each.
-	sizes := uint64(2) | 3<<2 | uint64(len(part))<<4 | uint64(len(packed))<<22
-	dst = append(dst, byte(sizes), byte(sizes>>8), byte(sizes>>16), byte(sizes>>24), byte(sizes>>32))
-	dst = append(dst, packed...)
-	return append(dst, 0), nil
+	dst = appendBlockHead(dst, blockPacked, len(packed)+overhead, last)
+	return append(packedLiterals(dst, len(part), packed), 0), nil
 }

@@ -134,17 +134,17 @@ func TestEveryTypeIsReadBackByArrow(t *testing.T) {
 					mem := checked(t)
 					g := newGen(1, nulls, distinct)
 					var recs []arrow.RecordBatch
-					for _, n := range []int{1, 700, 0, 2500} {
+					for _, n := range []int{1, 200, 0, 700} {
 						rec := g.batch(mem, set.fields, n)
 						defer rec.Release()
 						recs = append(recs, rec)
 					}
 					// A slice: offsets of bitmaps, strings and lists are not 0.
-					cut := recs[3].NewSlice(13, 1200)
+					cut := recs[3].NewSlice(13, 600)
 					defer cut.Release()
 					recs = append(recs, cut)
-					data, res := writeAll(t, set.fields, WriterOptions{Alloc: mem, PageBytes: 4 << 10, RowGroupBytes: 60 << 10, Stats: true}, recs...)
-					if res.Rows != 1+700+2500+1187 {
+					data, res := writeAll(t, set.fields, WriterOptions{Alloc: mem, PageBytes: 2 << 10, RowGroupBytes: 30 << 10, Stats: true}, recs...)
+					if res.Rows != 1+200+700+587 {
 						t.Fatalf("%d rows", res.Rows)
 					}
 					got, want := columnsJSON(t, data), wantJSON(t, mem, recs)
@@ -321,7 +321,7 @@ func TestDecimalWidths(t *testing.T) {
 func TestCodecsAreReadBack(t *testing.T) {
 	mem := checked(t)
 	fields := javaTypes()[:14]
-	rec := newGen(2, 0.1, 0).batch(mem, fields, 40000)
+	rec := newGen(2, 0.1, 0).batch(mem, fields, 12000)
 	defer rec.Release()
 	want := wantJSON(t, mem, []arrow.RecordBatch{rec})
 	for _, c := range []string{"", "zstd", "snappy", "gzip", "none"} {

@@ -29,6 +29,9 @@ type values interface {
 	// same in a form of differences if there is one; neither ends the page.
 	encode(dst []byte) ([]byte, parquet.Encoding)
 	delta(dst []byte) ([]byte, parquet.Encoding, bool)
+	// stride is what every value takes in the plain page, its length included,
+	// if they are strings of one length; else 0.
+	stride() int
 	// endPage starts the next page and tells the bounds of the last.
 	endPage() metadata.EncodedStatistics
 	// endChunk starts the next chunk. It appends the dictionary, if pages refer
@@ -236,6 +239,8 @@ func (v *boolValues) encode(dst []byte) ([]byte, parquet.Encoding) {
 }
 
 func (v *boolValues) delta(dst []byte) ([]byte, parquet.Encoding, bool) { return dst, 0, false }
+
+func (v *boolValues) stride() int { return 0 }
 
 func (v *boolValues) endPage() metadata.EncodedStatistics {
 	page := boolSpan{no: v.trues < v.n, yes: v.trues > 0}

@@ -8,6 +8,10 @@ import (
 // metadata values of package schema. Min and Max are exact and never
 // truncated; nil means unknown, which is also what a column without any
 // non-null value has. Nulls is -1 when unknown.
+//
+// Written files record what Paimon's writer does: no bounds of binaries and of
+// timestamps beyond microseconds, nothing of nested columns, and NaN as the
+// greatest FLOAT or DOUBLE.
 type ColumnStats struct {
 	Min, Max any
 	Nulls    int64
@@ -26,11 +30,12 @@ type WriterOptions struct {
 	Format        string // "" or "parquet"; every other format is refused by name
 	Compression   string // "" or "zstd", "snappy", "gzip", "lz4", "none"
 	ZstdLevel     int    // 0 means 1
-	RowGroupBytes int64  // compressed bytes that close a row group, which is also the bound of what is held in memory; 0 means 128 MiB
-	PageBytes     int64  // encoded bytes that close a page; 0 means 1 MiB
+	RowGroupBytes int64  // packed bytes that close a row group, and so what a writer holds in memory; 0 means 128 MiB
+	PageBytes     int64  // unencoded bytes that close a page, as do 20,000 rows; 0 means 1 MiB
 
-	// Dictionary forces dictionary encoding of a top-level column on or off;
-	// a nil function or a nil answer lets the writer choose from the first rows.
+	// Dictionary forbids dictionary encoding of a top-level column, or asks for
+	// it as long as it saves bytes; a nil function or a nil answer lets the
+	// writer choose from the first rows.
 	Dictionary func(col string) *bool
 
 	Parallel int              // goroutines that encode one batch; 0 means GOMAXPROCS

@@ -94,7 +94,7 @@ func (p *bufferPool) flush(ctx context.Context) error {
 	busy := slices.DeleteFunc(p.sorted(), func(b *bucketBuffer) bool { return b.rows() == 0 })
 	cores := p.table.settings.Parallel
 	inside := max(1, cores/max(1, len(busy)))
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group // files may stay open longer than this call, so its context is not theirs
 	group.SetLimit(cores)
 	for _, b := range busy {
 		group.Go(func() error { return b.flush(ctx, inside, len(p.targets) <= maxOpenFiles) })

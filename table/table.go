@@ -113,6 +113,9 @@ func (t *Table) newManifestIO() *manifest.IO {
 // Name is the table's "db.table".
 func (t *Table) Name() string { return t.name }
 
+// Location is the URL, or the local path, of the table's root.
+func (t *Table) Location() string { return t.store.URL() }
+
 // Schema is the newest schema when the table was opened. It is shared: do not change it.
 func (t *Table) Schema() *schema.Table { return t.schema }
 

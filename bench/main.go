@@ -15,6 +15,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,9 +77,15 @@ func ingest(ctx context.Context, args []string) error {
 	fs.StringVar(&f.options, "options", "", "table options k=v,k=v")
 	fs.Float64Var(&f.ratio, "upsert-ratio", -1, "share of rows that update an earlier key")
 	fs.BoolVar(&f.appendOnly, "append", false, "no primary key")
+	profile := fs.String("cpuprofile", "", "write a CPU profile to this file")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
+	stop, err := startProfile(*profile)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	for range f.repeat {
 		if err := ingestOnce(ctx, f); err != nil {
 			return err
@@ -205,9 +212,15 @@ func scan(ctx context.Context, args []string) error {
 	where := fs.String("filter", "", "filter")
 	projection := fs.String("projection", "", "columns of the second scan, default the first two")
 	digest := fs.Bool("digest", false, "print a digest of the content too")
+	profile := fs.String("cpuprofile", "", "write a CPU profile to this file")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
+	stop, err := startProfile(*profile)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	c, err := catalog.Open(ctx, *warehouse, table.Settings{Parallel: *threads}, table.Components{})
 	if err != nil {
 		return err
@@ -280,6 +293,21 @@ func sayDigest(ctx context.Context, t *table.Table, where string) error {
 		sum += benchrows.Digest(rec)
 	}
 	return say(append(base("digest"), kv{"rows", rows}, kv{"digest", strconv.FormatUint(sum, 16)}))
+}
+
+// startProfile profiles the process until the function it returns is called; "" does nothing.
+func startProfile(path string) (stop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, err
+	}
+	return func() { pprof.StopCPUProfile(); f.Close() }, nil
 }
 
 // line is a JSON object that keeps the order of its members.

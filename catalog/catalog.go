@@ -182,7 +182,8 @@ func (c *Catalog) isTable(ctx context.Context, id Identifier) (bool, error) {
 
 // CreateTable makes an empty table from a definition and opens it. It reports
 // every fault of the definition at once (ErrInvalid), ErrExists where a table
-// is, ErrNotFound without the database.
+// is, ErrNotFound without the database, ErrUnsupported for a table that could
+// not be read afterwards.
 func (c *Catalog) CreateTable(ctx context.Context, id Identifier, def schema.Definition) (*table.Table, error) {
 	if err := errors.Join(checkName("table", id.Table), c.hasDatabase(ctx, id.Database)); err != nil {
 		return nil, err
@@ -191,10 +192,22 @@ func (c *Catalog) CreateTable(ctx context.Context, id Identifier, def schema.Def
 	if err != nil {
 		return nil, &fault.Error{Class: fault.ErrInvalid, Op: "create", Table: id.String(), Err: err}
 	}
+	if err := readable(sc); err != nil {
+		return nil, &fault.Error{Op: "create", Table: id.String(), Err: err}
+	}
 	if err := table.Create(ctx, store.Sub(c.store, tableDir(id)), sc); err != nil {
 		return nil, &fault.Error{Op: "create", Table: id.String(), Err: err}
 	}
 	return c.Table(ctx, id)
+}
+
+// readable refuses a table that could not be opened afterwards.
+func readable(sc *schema.Table) error {
+	options, err := schema.ParseOptions(sc.Options)
+	if err != nil {
+		return err
+	}
+	return options.CheckRead(sc)
 }
 
 func (c *Catalog) now() int64 {

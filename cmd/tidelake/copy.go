@@ -105,7 +105,7 @@ func explainPartial(err error, done copied) error {
 	if err == nil || done.commits == 0 {
 		return err
 	}
-	return fmt.Errorf("%w (%s before were written in %s)", err, count(done.committed, "row"), count(done.commits, "commit"))
+	return fmt.Errorf("%w (committed before that: %s in %s)", err, count(done.committed, "row"), count(done.commits, "commit"))
 }
 
 func (a *app) sayWritten(t *table.Table, w copied, bad int64, passed string) error {

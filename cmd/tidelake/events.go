@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidelake/tidelake/cdc"
 	"github.com/tidelake/tidelake/internal/rowjson"
+	"github.com/tidelake/tidelake/internal/rowjson/literal"
 	"github.com/tidelake/tidelake/schema"
 	"github.com/tidelake/tidelake/table"
 )
@@ -61,7 +62,7 @@ func (in *eventInput) next() (readEvent, error) {
 		return readEvent{err: err}, nil
 	}
 	if errors.Is(err, table.ErrInvalid) {
-		return readEvent{}, usage("%w: choose with --source", err) // several tables, or a pattern that is none
+		return readEvent{}, usage("%w: see --source", err) // several tables, or a pattern that is none
 	}
 	return readEvent{event: e}, err
 }
@@ -94,19 +95,12 @@ func (in *eventInput) passedOver() string {
 	c := in.dec.Counts()
 	var parts []string
 	for _, p := range []struct {
-		n    int
-		noun string
-	}{{c.OtherTables, "event of other tables"}, {c.SchemaChanges, "schema change"}, {c.Tombstones, "tombstone"},
-		{c.Transactions, "transaction marker"}, {c.Other, "message without a row"}} {
+		n          int
+		noun, more string
+	}{{c.OtherTables, "event", " of other tables"}, {c.SchemaChanges, "schema change", ""}, {c.Tombstones, "tombstone", ""},
+		{c.Transactions, "transaction marker", ""}, {c.Other, "message", " without a row"}} {
 		if p.n > 0 {
-			text := count(p.n, p.noun)
-			if p.n > 1 { // the noun is the first word
-				first, rest, _ := strings.Cut(p.noun, " ")
-				if first == "event" || first == "message" {
-					text = fmt.Sprintf("%d %ss %s", p.n, first, rest)
-				}
-			}
-			parts = append(parts, text)
+			parts = append(parts, count(p.n, p.noun)+p.more)
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -228,7 +222,7 @@ func (c *eventCopy) check(values []any) error {
 		switch v := values[i].(type) {
 		case nil:
 			if !f.Type.Nullable && f.Default == nil {
-				return fmt.Errorf("column %s (%s): null in a NOT NULL column", f.Name, f.Type)
+				return fmt.Errorf("column %s (%s): null in a NOT NULL column", f.Name, literal.TypeName(f.Type))
 			}
 		case float64:
 			if c.noNaN[f.Name] && math.IsNaN(v) {

@@ -22,7 +22,7 @@ func identifier(name string) (catalog.Identifier, error) {
 	return id, nil
 }
 
-// openTable opens a table; when it is not there the error says what to do.
+// openTable opens a table; when it is not there the error says what is.
 func (a *app) openTable(ctx context.Context, c *catalog.Catalog, id catalog.Identifier) (*table.Table, error) {
 	t, err := c.Table(ctx, id)
 	if errors.Is(err, table.ErrNotFound) {
@@ -31,8 +31,7 @@ func (a *app) openTable(ctx context.Context, c *catalog.Catalog, id catalog.Iden
 	return t, err
 }
 
-// missingTable is the error for a table that is not there: what is there
-// instead, and how to make it.
+// missingTable is the error for a table that is not there.
 func (a *app) missingTable(ctx context.Context, c *catalog.Catalog, id catalog.Identifier) error {
 	tables, err := c.Tables(ctx, id.Database)
 	if errors.Is(err, table.ErrNotFound) {
@@ -43,7 +42,7 @@ func (a *app) missingTable(ctx context.Context, c *catalog.Catalog, id catalog.I
 	}
 	hint := literal.DidYouMean(id.Table, tables)
 	if hint == "" {
-		hint = fmt.Sprintf(" (make it with \"tidelake table create %s --schema FILE\", or with \"write --create\" from typed input)", id)
+		hint = fmt.Sprintf(" (\"tidelake table list %s\" lists what is there, \"tidelake table create %s --schema FILE\" makes it)", id.Database, id)
 	}
 	return fmt.Errorf("table %s: %w in %s%s", id, table.ErrNotFound, a.warehouse, hint)
 }
@@ -62,6 +61,9 @@ func (a *app) missingDatabase(ctx context.Context, c *catalog.Catalog, db string
 
 // hintDatabase adds what to do to an error about a database that is not there.
 func (a *app) hintDatabase(ctx context.Context, c *catalog.Catalog, db string, err error) error {
+	if errors.Is(err, table.ErrInvalid) && !errors.Is(err, table.ErrUnsupported) && checkDatabase(db) != nil {
+		return usageError{err}
+	}
 	if !errors.Is(err, table.ErrNotFound) {
 		return err
 	}
@@ -70,6 +72,12 @@ func (a *app) hintDatabase(ctx context.Context, c *catalog.Catalog, db string, e
 		return err
 	}
 	return a.missingDatabase(ctx, c, db)
+}
+
+// checkDatabase tells a name that no database can have.
+func checkDatabase(db string) error {
+	_, err := catalog.ParseIdentifier(db + ".t")
+	return err
 }
 
 // completeTable offers the tables of the warehouse to a shell.

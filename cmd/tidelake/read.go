@@ -77,7 +77,10 @@ func (a *app) scanOptions(cmd *cobra.Command, f readFlags) (table.ScanOptions, e
 	}
 	if set("select") {
 		for _, c := range strings.Split(f.columns, ",") {
-			o.Columns = append(o.Columns, strings.TrimSpace(c))
+			if c = strings.TrimSpace(c); c == "" {
+				return o, usage("--select %q: a name is empty", f.columns)
+			}
+			o.Columns = append(o.Columns, c)
 		}
 	}
 	var err error
@@ -93,7 +96,7 @@ func (a *app) parseTime(text string) (time.Time, error) {
 	}
 	v, err := predicate.CastLiteral(text, schema.Type{Kind: schema.TimestampLTZ, Precision: 9}, a.loc)
 	if err != nil {
-		return time.Time{}, usage("--as-of %q: %w", text, err)
+		return time.Time{}, usage("--as-of %q is not a time: write \"2026-01-31 12:00:00\", with an offset or in --time-zone, or epoch milliseconds", text)
 	}
 	return time.UnixMilli(v.(schema.TimestampValue).Millis).In(a.loc), nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -42,11 +43,12 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: a feature that is not bu
   tidelake table create shop.orders --schema orders.yaml
   tidelake write shop.orders orders.csv
   tidelake read shop.orders --where "amount > 100" --format table`,
-		Version:           versionText(),
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.loadZone() },
+		Version:                    versionText(),
+		SuggestionsMinimumDistance: 2,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE:          func(*cobra.Command, []string) error { return a.loadZone() },
 	}
 	root.Args = noCommand(root)
 	root.SetIn(a.in)
@@ -80,7 +82,11 @@ func (a *app) polish(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
-				return usage("%w; see %q", err, c.CommandPath()+" --help")
+				var told usageError
+				if errors.As(err, &told) {
+					return usage("%w; see %q", err, c.CommandPath()+" --help")
+				}
+				return usage("wrong arguments: write %q; see %q", strings.TrimSuffix(c.UseLine(), " [flags]"), c.CommandPath()+" --help")
 			}
 			return nil
 		}

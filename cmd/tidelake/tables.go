@@ -40,7 +40,7 @@ func dbCreate(a *app) *cobra.Command {
 					return a.say("database "+args[0]+" is there already", cell{"database", args[0]}, cell{"created", false})
 				}
 				if err != nil {
-					return err
+					return a.hintDatabase(cmd.Context(), c, args[0], err)
 				}
 				return a.say("created database "+args[0], cell{"database", args[0]}, cell{"created", true})
 			})
@@ -143,7 +143,8 @@ func (a *app) createTable(ctx context.Context, c *catalog.Catalog, id catalog.Id
 		return a.hintDatabase(ctx, c, id.Database, err)
 	}
 	if err := t.Options().CheckWrite(t.Schema()); err != nil {
-		a.note("%s: %s", id, errorText(err)) // the table is right, and other engines write it
+		text := strings.ReplaceAll(err.Error(), table.ErrUnsupported.Error()+": ", "")
+		a.note("%s can be read here, but only other engines write it: %s", id, text)
 	}
 	return a.say("created table "+id.String(), cell{"table", id.String()}, cell{"created", true})
 }

@@ -134,7 +134,7 @@ func (a *app) write(ctx context.Context, name, file string, f *writeFlags) error
 	}
 	defer in.Close()
 	return a.with(ctx, func(c *catalog.Catalog) error {
-		t, err := a.target(ctx, c, id, in, f)
+		t, made, err := a.target(ctx, c, id, in, f)
 		if err != nil {
 			return err
 		}
@@ -144,6 +144,9 @@ func (a *app) write(ctx context.Context, name, file string, f *writeFlags) error
 		}
 		done, err := a.copyRows(ctx, t, in, f, bad)
 		if err := errors.Join(err, bad.close()); err != nil {
+			if made && done.commits == 0 {
+				err = fmt.Errorf("%w (table %s was made and is empty: \"tidelake table drop %s\" undoes that)", err, id, id)
+			}
 			return err
 		}
 		return a.sayWritten(t, done, bad.rows, in.passedOver())
@@ -186,32 +189,34 @@ type unzipped struct {
 
 func (u unzipped) Close() error { return errors.Join(u.Reader.Close(), u.file.Close()) }
 
-// target opens the table, and creates it first where --create asks for it.
-func (a *app) target(ctx context.Context, c *catalog.Catalog, id catalog.Identifier, in input, f *writeFlags) (*table.Table, error) {
+// target opens the table, and makes it first where --create asks for it.
+func (a *app) target(ctx context.Context, c *catalog.Catalog, id catalog.Identifier, in input, f *writeFlags) (t *table.Table, made bool, err error) {
 	if !f.create {
-		return a.openTable(ctx, c, id)
+		t, err = a.openTable(ctx, c, id)
+		return t, false, err
 	}
-	t, err := c.Table(ctx, id)
+	t, err = c.Table(ctx, id)
 	if err == nil && len(f.primaryKey)+len(f.partitionBy)+len(f.options) > 0 {
 		a.note("%s is there already: --primary-key, --partition-by and --option change nothing", id)
 	}
 	if !errors.Is(err, table.ErrNotFound) {
-		return t, err
+		return t, false, err
 	}
 	def, notes, err := in.definition()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for _, n := range notes {
 		a.note("%s", n)
 	}
 	if err := f.complete(&def); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := c.CreateDatabase(ctx, id.Database); err != nil && !errors.Is(err, table.ErrExists) {
-		return nil, err
+		return nil, false, err
 	}
-	return c.CreateTable(ctx, id, def)
+	t, err = c.CreateTable(ctx, id, def)
+	return t, err == nil, err
 }
 
 // complete adds to an inferred definition what the flags say, and refuses one

@@ -33,7 +33,7 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 //	exit 1
 //
 // A command may end in "< file", "> file" or "| head N". Lines before the
-// first command, and those that begin with #, are comments.
+// first command, and those that begin with # after a blank line, are comments.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -113,7 +113,8 @@ func (s *script) run(t *testing.T, text string) string {
 		case strings.HasPrefix(line, "$ "):
 			out.WriteString(lines[i])
 			out.WriteString(s.command(t, strings.TrimPrefix(line, "$ ")))
-			for i+1 < len(lines) && !strings.HasPrefix(lines[i+1], "$ ") && !strings.HasPrefix(lines[i+1], "-- ") && !strings.HasPrefix(lines[i+1], "#") {
+			for i+1 < len(lines) && !strings.HasPrefix(lines[i+1], "$ ") && !strings.HasPrefix(lines[i+1], "-- ") &&
+				!(lines[i] == "\n" && strings.HasPrefix(lines[i+1], "#")) {
 				i++ // the old output
 			}
 			if i+1 < len(lines) && lines[i] == "\n" && !strings.HasPrefix(lines[i+1], "$ ") {

@@ -272,6 +272,9 @@ func (c *Committer) write(ctx context.Context, p *pending, files []manifest.Entr
 	if err := tasks.Wait(); err != nil {
 		return nil, nil, fmt.Errorf("prepare snapshot %d: %w", p.base.id()+1, err)
 	}
+	if b := p.base.snapshot; b != nil {
+		o.schemaID = max(o.schemaID, b.SchemaID) // schemas are never taken back
+	}
 	statistics, err := c.inheritStatistics(ctx, p.base, o.schemaID)
 	if err != nil {
 		return nil, nil, err

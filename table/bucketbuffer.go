@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// refBytes is what one row reference costs a buffer beside its batch.
-	refBytes = 8
+	// plainBytes is what the rows of one batch cost a buffer beside it.
+	plainBytes = 48
 	// maxOpenFiles is up to how many buckets an append writer keeps its files
 	// open over several flushes; with more, each flush closes its files.
 	maxOpenFiles = 16
@@ -38,6 +38,7 @@ type bucketBuffer struct {
 
 	sorted *lsm.Buffer // primary-key tables
 	plain  []rowsOf    // append tables, in arrival order
+	refs   int64       // bytes of row numbers in there
 	count  int64
 
 	open *newFile // append tables: a file that is not full yet
@@ -91,12 +92,29 @@ func (b *bucketBuffer) add(rec arrow.RecordBatch, kinds []int8, rows []int32) er
 	}
 	rec.Retain()
 	b.plain = append(b.plain, rowsOf{rec, rows})
+	b.refs += plainBytes + 4*int64(len(rows))
 	if rows == nil {
 		b.count += rec.NumRows()
 	} else {
 		b.count += int64(len(rows))
 	}
 	return nil
+}
+
+// refBytes is the memory that the buffered rows need beside their batches.
+func (b *bucketBuffer) refBytes() int64 {
+	if b.sorted != nil {
+		return b.sorted.RefBytes()
+	}
+	return b.refs
+}
+
+// heldOpen is about how many bytes the open file holds in memory.
+func (b *bucketBuffer) heldOpen() int64 {
+	if b.open == nil {
+		return 0
+	}
+	return b.open.held()
 }
 
 func (b *bucketBuffer) rows() int64 {
@@ -123,27 +141,30 @@ func (b *bucketBuffer) flush(ctx context.Context, parallel int, keepOpen bool) e
 func (b *bucketBuffer) flushPlain(ctx context.Context, parallel int) error {
 	defer b.dropPlain()
 	for _, p := range b.plain {
-		rec := p.rec
-		if p.rows != nil {
-			taken, err := take.Record(p.rec, p.rows, b.table.world.Alloc)
-			if err != nil {
-				return err
-			}
-			defer taken.Release()
-			rec = taken
-		}
-		if err := b.write(ctx, rec, parallel); err != nil {
+		if err := b.writePlain(ctx, p, parallel); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func (b *bucketBuffer) writePlain(ctx context.Context, p rowsOf, parallel int) error {
+	if p.rows == nil {
+		return b.write(ctx, p.rec, parallel)
+	}
+	taken, err := take.Record(p.rec, p.rows, b.table.world.Alloc)
+	if err != nil {
+		return err
+	}
+	defer taken.Release()
+	return b.write(ctx, taken, parallel)
+}
+
 func (b *bucketBuffer) dropPlain() {
 	for _, p := range b.plain {
 		p.rec.Release()
 	}
-	b.plain, b.count = nil, 0
+	b.plain, b.count, b.refs = nil, 0, 0
 }
 
 // write appends rows to the open file and closes it once it is large enough.
@@ -157,7 +178,7 @@ func (b *bucketBuffer) write(ctx context.Context, rec arrow.RecordBatch, paralle
 		b.open = f
 		f.meta.MinSequence, f.meta.MaxSequence = b.next, b.next-1
 	}
-	if err := b.open.write(rec); err != nil {
+	if err := b.open.write(ctx, rec); err != nil {
 		return err
 	}
 	if b.sorted == nil {
@@ -184,15 +205,12 @@ func (b *bucketBuffer) roll() error {
 	return nil
 }
 
-// take finishes and hands out the files made so far.
-func (b *bucketBuffer) take() ([]manifest.DataFile, error) {
-	if err := b.roll(); err != nil {
-		return nil, err
-	}
+// take hands out the files made so far; none is open.
+func (b *bucketBuffer) take() []manifest.DataFile {
 	files := b.done
 	b.done = nil
 	b.release()
-	return files, nil
+	return files
 }
 
 func (b *bucketBuffer) release() {

@@ -37,7 +37,9 @@ func newBufferPool(t *Table) (*bufferPool, error) {
 		budget: t.options.WriteBufferSize, targets: make(map[bucketKey]*bucketBuffer)}, nil
 }
 
-// add buffers a routed batch, flushing first when the budget is spent.
+// add buffers a routed batch, and flushes everything once the budget is spent.
+// What counts is the batches as they are held, the references to their rows
+// and the memory that sorting these will take.
 func (p *bufferPool) add(ctx context.Context, rec arrow.RecordBatch, kinds []int8, parts []routed) error {
 	if len(parts) == 0 {
 		return nil
@@ -52,10 +54,11 @@ func (p *bufferPool) add(ctx context.Context, rec arrow.RecordBatch, kinds []int
 		if err != nil {
 			return err
 		}
+		size -= b.refBytes()
 		if err := b.add(rec, kinds, part.rows); err != nil {
 			return err
 		}
-		size += int64(len(part.rows)) * refBytes
+		size += b.refBytes()
 	}
 	if p.bytes += size; p.bytes < p.budget {
 		return nil
@@ -94,32 +97,67 @@ func (p *bufferPool) flush(ctx context.Context) error {
 	busy := slices.DeleteFunc(p.sorted(), func(b *bucketBuffer) bool { return b.rows() == 0 })
 	cores := p.table.settings.Parallel
 	inside := max(1, cores/max(1, len(busy)))
-	var group errgroup.Group // files may stay open longer than this call, so its context is not theirs
+	keepOpen := len(p.targets) <= maxOpenFiles
+	var group errgroup.Group
 	group.SetLimit(cores)
 	for _, b := range busy {
-		group.Go(func() error { return b.flush(ctx, inside, len(p.targets) <= maxOpenFiles) })
+		group.Go(func() error { return b.flush(ctx, inside, keepOpen) })
 	}
 	p.bytes = 0
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return p.limitOpen()
 }
 
-// prepare flushes and hands out the files made since the last prepare.
+// limitOpen closes the files that append buckets keep open when what they hold
+// in memory passes the budget.
+func (p *bufferPool) limitOpen() error {
+	held := int64(0)
+	for _, b := range p.targets {
+		held += b.heldOpen()
+	}
+	if held <= max(p.budget, 2*minRowGroup) {
+		return nil
+	}
+	for _, b := range p.sorted() {
+		if err := b.roll(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare flushes and hands out the files made since the last prepare: all of
+// them, or none with an error.
 func (p *bufferPool) prepare(ctx context.Context) ([]CommitMessage, error) {
+	if len(p.targets) == 0 {
+		return nil, nil
+	}
 	if err := p.levels.refresh(ctx); err != nil {
 		return nil, err
 	}
 	for key, b := range p.targets {
-		b.next = max(b.next, p.levels.known[key])
+		if b.rows() > 0 {
+			next, err := p.levels.next(ctx, key)
+			if err != nil {
+				return nil, err
+			}
+			b.next = max(b.next, next)
+		}
 	}
 	if err := p.flush(ctx); err != nil {
 		return nil, err
 	}
-	var msgs []CommitMessage
-	for _, b := range p.sorted() {
-		files, err := b.take()
-		if err != nil {
+	buckets := p.sorted()
+	for _, b := range buckets {
+		if err := b.roll(); err != nil {
 			return nil, err
 		}
+	}
+	var msgs []CommitMessage
+	for _, b := range buckets {
+		files := b.take()
 		p.levels.raise(bucketKey{string(b.partition), b.bucket}, b.next)
 		if len(files) > 0 {
 			msgs = append(msgs, CommitMessage{Partition: b.partition, Bucket: b.bucket,

@@ -82,7 +82,10 @@ func (c *canonicalizer) apply(rec arrow.RecordBatch, firstRow int64) (arrow.Reco
 	for i := range int(rec.NumCols()) {
 		name := rec.ColumnName(i)
 		if name == schema.ValueKindName {
-			k, err := kindColumn(rec.Column(i))
+			if kinds != nil {
+				return nil, nil, fault.Invalid(fmt.Sprintf("column %q twice in one batch", name))
+			}
+			k, err := kindColumn(rec.Column(i), firstRow)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -137,6 +140,9 @@ func (c *canonicalizer) finish(cols []arrow.Array, i, rows int, firstRow int64) 
 				return fault.Invalid(fmt.Sprintf("row %d: column %q is null, but its type is %s", firstRow+int64(r), f.Name, f.Type))
 			}
 		}
+	}
+	if r, member := firstNestedNull(f.Type, cols[i]); r >= 0 {
+		return fault.Invalid(fmt.Sprintf("row %d: column %q: %s is null, but the type is %s", firstRow+int64(r), f.Name, member, f.Type))
 	}
 	if f.Type.Kind == schema.Decimal {
 		if err := checkPrecision(f, cols[i].(*array.Decimal128), firstRow); err != nil {
@@ -230,17 +236,34 @@ func copyFloats(n int, null func(int) bool, appendNull func(), appendAt func(int
 }
 
 // kindColumn reads the optional _VALUE_KIND column.
-func kindColumn(col arrow.Array) ([]int8, error) {
+func kindColumn(col arrow.Array, firstRow int64) ([]int8, error) {
 	a, ok := col.(*array.Int8)
 	if !ok || a.NullN() > 0 {
 		return nil, fault.Invalid(fmt.Sprintf("column %q must be int8 without nulls: 0 +I, 1 -U, 2 +U, 3 -D", schema.ValueKindName))
 	}
 	for r, k := range a.Values() {
 		if k < 0 || k > int8(schema.Delete) {
-			return nil, fault.Invalid(fmt.Sprintf("row %d: column %q is %d; the kinds are 0 +I, 1 -U, 2 +U, 3 -D", r, schema.ValueKindName, k))
+			return nil, fault.Invalid(fmt.Sprintf("row %d: column %q is %d; the kinds are 0 +I, 1 -U, 2 +U, 3 -D", firstRow+int64(r), schema.ValueKindName, k))
 		}
 	}
 	return a.Values(), nil
+}
+
+// agreed combines the kinds given beside a batch with those that its columns
+// tell (nil: nothing), and refuses rows for which both say something else.
+func (c *canonicalizer) agreed(given, told []int8, firstRow int64) ([]int8, error) {
+	for r, k := range given {
+		switch {
+		case k < 0 || k > int8(schema.Delete):
+			return nil, fault.Invalid(fmt.Sprintf("row %d: row kind %d; the kinds are 0 +I, 1 -U, 2 +U, 3 -D", firstRow+int64(r), k))
+		case told != nil && k != told[r] && k != int8(schema.Insert):
+			return nil, fault.Invalid(fmt.Sprintf("row %d: given as %s, but its own column says %s", firstRow+int64(r), schema.RowKind(k), schema.RowKind(told[r])))
+		}
+	}
+	if told != nil {
+		return told, nil
+	}
+	return given, nil
 }
 
 func kindsFromText(a *array.String, name string, firstRow int64) ([]int8, error) {

@@ -3,6 +3,9 @@ package table
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/tidelake/tidelake/internal/fault"
@@ -15,14 +18,15 @@ import (
 // alone in a process that commits what others prepared. Safe for concurrent
 // use; commits take turns.
 type Committer struct {
-	table *Table
-	inner *snapshot.Committer
-	user  string
+	table  *Table
+	inner  *snapshot.Committer
+	newest *newestSchema
+	user   string
 
 	mu   sync.Mutex
 	next int64 // next identifier, 0 while unknown
-	// published is told the ids of every commit.
-	published func(ids []int64)
+	// published is told the ids and the files of every commit.
+	published func(ids []int64, msgs []CommitMessage)
 }
 
 // NewCommitter opens a committer for a commit user; "" is a fresh random one.
@@ -37,14 +41,15 @@ func (t *Table) NewCommitter(_ context.Context, user string) (*Committer, error)
 			user = p + "_" + user
 		}
 	}
+	newest := &newestSchema{files: t.schemas, clock: t.world.Clock, id: t.schema.ID}
 	inner, err := snapshot.NewCommitter(snapshot.Config{
-		Store: t.store, Manifest: t.manifest, Schema: t.schema, Options: t.options, User: user,
-		Clock: t.world.Clock, Sleep: t.world.Sleep, Rand: t.world.Rand,
+		Store: t.store, Manifest: t.manifest, Schema: t.schema, Options: t.options, User: user, NewUser: fresh,
+		Clock: t.world.Clock, Sleep: t.world.Sleep, Rand: t.world.Rand, LatestSchemaID: newest.latest,
 	})
 	if err != nil {
 		return nil, t.wrap("open committer", err)
 	}
-	c := &Committer{table: t, inner: inner, user: user}
+	c := &Committer{table: t, inner: inner, newest: newest, user: user}
 	if fresh {
 		c.next = 1
 	}
@@ -60,28 +65,16 @@ func (c *Committer) NextIdentifier(ctx context.Context) (int64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.next == 0 {
-		last, err := c.table.lastIdentifier(ctx, c.user)
+		last, any, err := c.inner.LastIdentifier(ctx)
 		if err != nil {
 			return 0, c.table.wrap("commit", err)
+		}
+		if any && last == BatchIdentifier {
+			return 0, c.table.wrap("commit", fault.Invalid("user "+c.user+" has made a batch commit, after which no identifier can follow; commit under another user"))
 		}
 		c.next = last + 1
 	}
 	return c.next, nil
-}
-
-// lastIdentifier is that of the newest snapshot of a user, 0 when none is left.
-func (t *Table) lastIdentifier(ctx context.Context, user string) (int64, error) {
-	at, err := t.chain.Latest(ctx)
-	for err == nil && at != nil && at.CommitUser != user {
-		at, err = t.chain.Get(ctx, at.ID-1)
-	}
-	if isNotFound(err) || (err == nil && at == nil) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	return at.CommitIdentifier, nil
 }
 
 // Commit publishes the messages as one snapshot under this user and
@@ -95,22 +88,43 @@ func (c *Committer) Commit(ctx context.Context, identifier int64, msgs []CommitM
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	changes := snapshot.Changes{Identifier: identifier, IgnoreEmpty: true}
-	for i := range msgs {
-		changes.AppendFiles = append(changes.AppendFiles, msgs[i].entries()...)
-	}
-	ids, err := c.inner.Commit(ctx, changes)
-	return c.settle(identifier, ids, err)
-}
-
-func (c *Committer) settle(identifier int64, ids []int64, err error) error {
-	if err != nil {
+	var err error
+	if changes.AppendFiles, err = c.entries(ctx, msgs); err != nil {
 		return c.table.wrap("commit", err)
 	}
-	if identifier != BatchIdentifier {
+	ids, err := c.inner.Commit(ctx, changes)
+	return c.settle("commit", identifier, msgs, ids, err)
+}
+
+// entries checks messages, which may have come from elsewhere, and turns them
+// into manifest entries.
+func (c *Committer) entries(ctx context.Context, msgs []CommitMessage) ([]manifest.Entry, error) {
+	var out []manifest.Entry
+	for i := range msgs {
+		if err := c.table.checkMessage(&msgs[i]); err != nil {
+			return nil, err
+		}
+		for j := range msgs[i].NewFiles {
+			f := &msgs[i].NewFiles[j]
+			if _, err := c.table.schemas.get(ctx, f.SchemaID); err != nil {
+				return nil, fmt.Errorf("the schema of file %s: %w", f.Name, err)
+			}
+			c.newest.atLeast(f.SchemaID)
+		}
+		out = append(out, msgs[i].entries()...)
+	}
+	return out, nil
+}
+
+func (c *Committer) settle(op string, identifier int64, msgs []CommitMessage, ids []int64, err error) error {
+	if err != nil {
+		return c.table.wrap(op, err)
+	}
+	if identifier != BatchIdentifier && c.next > 0 {
 		c.next = max(c.next, identifier+1)
 	}
 	if c.published != nil && len(ids) > 0 {
-		c.published(ids)
+		c.published(ids, msgs)
 	}
 	return nil
 }
@@ -126,13 +140,13 @@ func (c *Committer) Overwrite(ctx context.Context, identifier int64, inside Row,
 	if err != nil {
 		return c.table.wrap("overwrite", err)
 	}
-	req := snapshot.OverwriteRequest{Identifier: identifier, Match: match,
+	req := snapshot.OverwriteRequest{Identifier: identifier, Match: match, Description: describe(inside),
 		Dynamic: inside == nil && c.table.options.DynamicPartitionOverwrite && len(c.table.schema.PartitionKeys) > 0}
-	for i := range msgs {
-		req.Files = append(req.Files, msgs[i].entries()...)
+	if req.Files, err = c.entries(ctx, msgs); err != nil {
+		return c.table.wrap("overwrite", err)
 	}
 	ids, err := c.inner.Overwrite(ctx, req)
-	return c.settle(identifier, ids, err)
+	return c.settle("overwrite", identifier, msgs, ids, err)
 }
 
 // Truncate removes every row in one snapshot.
@@ -140,7 +154,7 @@ func (c *Committer) Truncate(ctx context.Context, identifier int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ids, err := c.inner.Overwrite(ctx, snapshot.OverwriteRequest{Identifier: identifier, Match: func([]byte) bool { return true }})
-	return c.settle(identifier, ids, err)
+	return c.settle("truncate", identifier, nil, ids, err)
 }
 
 // DropPartitions removes the partitions that any of the given values match;
@@ -148,6 +162,9 @@ func (c *Committer) Truncate(ctx context.Context, identifier int64) error {
 func (c *Committer) DropPartitions(ctx context.Context, identifier int64, partitions ...Row) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(partitions) == 0 {
+		return c.table.wrap("drop partition", fault.Invalid("no partition given; to remove every row use Truncate"))
+	}
 	matches := make([]func([]byte) bool, len(partitions))
 	for i, p := range partitions {
 		if len(p) == 0 {
@@ -168,12 +185,17 @@ func (c *Committer) DropPartitions(ctx context.Context, identifier int64, partit
 		return false
 	}
 	ids, err := c.inner.Overwrite(ctx, snapshot.OverwriteRequest{Identifier: identifier, Match: anyOf})
-	return c.settle(identifier, ids, err)
+	return c.settle("drop partition", identifier, nil, ids, err)
 }
 
 // partitionMatcher tests a partition body against values of some partition columns.
 func (t *Table) partitionMatcher(inside Row) (func([]byte) bool, error) {
 	fields := t.schema.PartitionFields()
+	for name := range inside {
+		if !hasField(fields, name) {
+			return nil, fault.Invalid(fmt.Sprintf("%q is not a partition column; the table is partitioned by %q", name, t.schema.PartitionKeys))
+		}
+	}
 	want, err := rowValues(fields, map[string]any(inside), t.settings.TimeZone)
 	if err != nil {
 		return nil, err
@@ -192,6 +214,16 @@ func (t *Table) partitionMatcher(inside Row) (func([]byte) bool, error) {
 	}, nil
 }
 
+// describe names a partition in messages.
+func describe(inside Row) string {
+	var parts []string
+	for name, v := range inside {
+		parts = append(parts, fmt.Sprintf("%s=%v", name, v))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
 func samePartitionValue(t schema.Type, a, b any) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
@@ -205,6 +237,10 @@ func samePartitionValue(t schema.Type, a, b any) bool {
 func (t *Table) Abort(ctx context.Context, msgs []CommitMessage) error {
 	var errs []error
 	for i := range msgs {
+		if err := t.checkMessage(&msgs[i]); err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		dir, err := t.bucketDir(msgs[i].Partition, msgs[i].Bucket)
 		if err != nil {
 			errs = append(errs, err)

@@ -16,7 +16,7 @@ import (
 // leads out of the table's directory; an external path leads only to a root
 // that the table declares in data-file.external-paths.
 func (r *splitReader) locate(ctx context.Context, f *manifest.DataFile) (store.Store, string, error) {
-	if f.Name == "" || strings.ContainsAny(f.Name, "/\\") || f.Name == ".." || f.Name == "." {
+	if !plainName(f.Name) {
 		return nil, "", fault.Corrupt(f.Name, "the manifest names a file outside its bucket's directory", nil)
 	}
 	if f.ExternalPath == nil {

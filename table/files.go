@@ -95,9 +95,22 @@ func (m *fileMaker) encoder(parallel int) datafile.WriterOptions {
 	o := m.table.options
 	return datafile.WriterOptions{
 		Format: "parquet", Compression: m.code, ZstdLevel: o.ZstdLevel,
-		RowGroupBytes: o.BlockSize, PageBytes: o.ParquetPageSize,
+		RowGroupBytes: m.rowGroupBytes(), PageBytes: o.ParquetPageSize,
 		Dictionary: m.dictionary, Parallel: parallel, Alloc: m.table.world.Alloc, Stats: true,
 	}
+}
+
+// minRowGroup is how small, in packed bytes, a small write buffer makes row groups.
+const minRowGroup = 1 << 20
+
+// rowGroupBytes bounds what an open file holds in memory by half of the write
+// buffer, which is nothing that a default configuration notices.
+func (m *fileMaker) rowGroupBytes() int64 {
+	size := m.table.options.BlockSize
+	if size == 0 {
+		size = 128 << 20
+	}
+	return min(size, max(minRowGroup, m.table.options.WriteBufferSize/2))
 }
 
 func (m *fileMaker) dictionary(col string) *bool {
@@ -111,35 +124,61 @@ func (m *fileMaker) dictionary(col string) *bool {
 type newFile struct {
 	maker       *fileMaker
 	key, name   string
-	out         store.Writer
+	out         countedWriter
+	stop        context.CancelFunc // gives up what the store still does for the file
 	enc         *datafile.Writer
 	meta        manifest.DataFile
 	deleteRows  int64
 	minKey, max []byte
 }
 
-// create starts the n-th file of a bucket writer.
+// countedWriter counts what has left the encoder.
+type countedWriter struct {
+	store.Writer
+	sent int64
+}
+
+func (w *countedWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	w.sent += int64(n)
+	return n, err
+}
+
+// create starts the n-th file of a bucket writer. The file may outlive the
+// call that starts it, so it has a context of its own, which ends early only
+// when the context of a call that works on it does.
 func (m *fileMaker) create(ctx context.Context, dir, id string, n, parallel int) (*newFile, error) {
 	f := &newFile{maker: m, name: m.table.options.DataFilePrefix + id + "-" + strconv.Itoa(n) + m.extension}
 	f.key = path.Join(dir, f.name)
-	out, err := m.table.store.Create(ctx, f.key)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	enc, err := datafile.NewWriter(out, m.physical, m.encoder(parallel))
+	var own context.Context
+	own, f.stop = context.WithCancel(context.WithoutCancel(ctx))
+	defer context.AfterFunc(ctx, f.stop)()
+	out, err := m.table.store.Create(own, f.key)
 	if err != nil {
+		f.stop()
+		return nil, err
+	}
+	f.out.Writer = out
+	if f.enc, err = datafile.NewWriter(&f.out, m.physical, m.encoder(parallel)); err != nil {
 		out.Abort()
+		f.stop()
 		return nil, err
 	}
-	f.out, f.enc = out, enc
 	return f, nil
 }
 
 // write appends a physical batch whose rows are in file order.
-func (f *newFile) write(rec arrow.RecordBatch) error {
+func (f *newFile) write(ctx context.Context, rec arrow.RecordBatch) error {
 	if rec.NumRows() == 0 {
 		return nil
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, f.stop)()
 	if err := f.note(rec); err != nil {
 		return err
 	}
@@ -175,16 +214,32 @@ func (f *newFile) note(rec arrow.RecordBatch) error {
 	return nil
 }
 
-// finish makes the file durable and describes it.
+// held is about how many bytes wait in memory to be sent.
+func (f *newFile) held() int64 { return f.enc.Size() - f.out.sent }
+
+// finish makes the file durable and describes it. After an error the file is
+// gone, or nothing refers to it.
 func (f *newFile) finish() (manifest.DataFile, error) {
+	defer f.stop()
 	result, err := f.enc.Close()
 	if err != nil {
 		f.out.Abort()
 		return manifest.DataFile{}, err
 	}
-	if err := f.out.Close(); err != nil {
+	d, err := f.describe(result)
+	if err != nil {
+		f.out.Abort()
 		return manifest.DataFile{}, err
 	}
+	if err := f.out.Close(); err != nil {
+		// The store may have the file although it did not say so.
+		_ = f.maker.table.store.Delete(context.Background(), f.key)
+		return manifest.DataFile{}, err
+	}
+	return d, nil
+}
+
+func (f *newFile) describe(result datafile.Result) (manifest.DataFile, error) {
 	m, t := f.maker, f.maker.table
 	d := f.meta
 	source := manifest.SourceAppend
@@ -227,6 +282,7 @@ func (m *fileMaker) stats(d *manifest.DataFile, cols []datafile.ColumnStats) err
 func (f *newFile) abandon() {
 	f.enc.Abort()
 	f.out.Abort()
+	f.stop()
 }
 
 // wallClock is the local time of day in loc, encoded as if it were UTC, in milliseconds.

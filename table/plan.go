@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"slices"
 	"strconv"
 
@@ -43,7 +45,13 @@ func UnmarshalSplits(data []byte) ([]Split, error) {
 func strictJSON(data []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
-	return dec.Decode(into)
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more text after its end")
+	}
+	return nil
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
@@ -194,7 +202,7 @@ func (s *Scan) splitBucket(ctx context.Context, key bucketKey, files []manifest.
 	types := typesOf(s.schema.KeyFields())
 	for _, section := range lsm.Sections(files, func(a, b []byte) int { return binaryrow.Compare(types, a, b) }) {
 		g := groupOf(section)
-		if g.merge || mayMatch(g.files[0]) {
+		if slices.ContainsFunc(g.files, mayMatch) { // else no version of any of its rows matches
 			groups = append(groups, g)
 		}
 	}

@@ -55,9 +55,14 @@ func (s *Scan) newSplitReader(split Split, parallel int) (*splitReader, error) {
 	if s.snapshot == nil || split.Snapshot != s.snapshot.ID || split.SchemaID != s.schema.ID {
 		return nil, fault.Invalid(fmt.Sprintf("the split belongs to snapshot %d with schema %d, which this scan does not read", split.Snapshot, split.SchemaID))
 	}
-	for _, f := range split.Files {
-		if f.Level < 0 || f.Rows < 0 {
-			return nil, fault.Invalid("a split with impossible file metadata")
+	keyTypes := typesOf(s.schema.KeyFields())
+	for i := range split.Files {
+		f := &split.Files[i]
+		if f.Level < 0 || f.Rows < 0 || f.Size < 0 {
+			return nil, fault.Corrupt(f.Name, "impossible level, rows or size in its metadata", nil)
+		}
+		if err := checkKeys(keyTypes, f); split.Merge && err != nil {
+			return nil, err
 		}
 	}
 	r := &splitReader{scan: s, split: split, parallel: parallel, external: externalFiles{table: s.table}}

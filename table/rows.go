@@ -33,6 +33,8 @@ func rowValues(fields []schema.Field, v any, loc *time.Location) ([]any, error) 
 	}
 	values := make([]any, len(fields))
 	switch {
+	case !rv.IsValid():
+		return nil, fault.Invalid("a nil row")
 	case rv.Kind() == reflect.Map && rv.Type().Key().Kind() == reflect.String:
 		if err := fromMap(fields, rv, values, loc); err != nil {
 			return nil, err
@@ -93,7 +95,11 @@ func fromStruct(fields []schema.Field, rv reflect.Value, values []any, loc *time
 			continue
 		}
 		used++
-		v, err := goValue(f.Type, rv.FieldByIndex(index), loc)
+		cell, err := rv.FieldByIndexErr(index)
+		if err != nil {
+			continue // inside an embedded pointer that is nil
+		}
+		v, err := goValue(f.Type, cell, loc)
 		if err != nil {
 			return columnError(f.Name, err)
 		}
@@ -301,7 +307,11 @@ func goTime(t schema.Type, v reflect.Value, loc *time.Location) (any, error) {
 	}
 	switch t.Kind {
 	case schema.Date:
-		return int32(floorDiv(at.Unix(), 86_400)), nil
+		day := floorDiv(at.Unix(), 86_400)
+		if day != int64(int32(day)) {
+			return nil, fmt.Errorf("year %d is out of the range of %s", at.Year(), t)
+		}
+		return int32(day), nil
 	case schema.Time:
 		return nil, cannotHold(t, v)
 	}

@@ -34,7 +34,7 @@ type fileRun struct {
 	object store.Object
 	reader *datafile.Reader
 	plans  []columnPlan
-	kinds  bool // the open file may hold deletes, so kinds are read
+	kinds  bool  // the open file may hold deletes, so kinds are read
 	left   int64 // rows of the open file that were not read yet
 	schema *arrow.Schema
 }

@@ -75,10 +75,15 @@ func (s *Scan) resolve(ctx context.Context) error {
 			err = &fault.Error{Class: fault.ErrNotFound, Detail: "no snapshot at or before " + o.AsOf.Format(time.RFC3339Nano), Hint: "list the snapshots for the times that are left"}
 		}
 	default:
-		s.snapshot, err = s.table.chain.Latest(ctx)
-		return err
+		if s.snapshot, err = s.table.chain.Latest(ctx); err != nil || s.snapshot == nil {
+			return err
+		}
+		return s.table.checkAltered(ctx, s.snapshot.SchemaID)
 	}
 	if err != nil {
+		return err
+	}
+	if err := s.table.checkAltered(ctx, s.snapshot.SchemaID); err != nil {
 		return err
 	}
 	s.schema, err = s.table.schemas.get(ctx, s.snapshot.SchemaID)
@@ -236,9 +241,10 @@ func (s *Scan) inOrder(ctx context.Context, splits []Split) iter.Seq2[arrow.Reco
 				}
 			}
 			open = open[1:]
-		}
-		if err := ctx.Err(); err != nil {
-			yield(nil, err)
+			if err := ctx.Err(); err != nil { // the lane may have ended early
+				yield(nil, err)
+				return
+			}
 		}
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/io/store"
@@ -78,19 +80,70 @@ func (s *schemaFiles) get(ctx context.Context, id int64) (*schema.Table, error) 
 	return sc, nil
 }
 
-// newestID answers the newest schema id by asking for the one after the
-// newest known, without a listing.
-func (s *schemaFiles) newestID(ctx context.Context, known int64) (int64, error) {
+// checkAltered refuses to read data of a newer schema than the table was opened
+// with when its options make rows come out differently.
+func (t *Table) checkAltered(ctx context.Context, id int64) error {
+	if id <= t.schema.ID {
+		return nil
+	}
+	sc, err := t.schemas.get(ctx, id)
+	if err != nil {
+		return err
+	}
+	o, err := schema.ParseOptions(sc.Options)
+	if err == nil {
+		err = o.CheckRead(sc)
+	}
+	if err != nil {
+		return &fault.Error{File: schemaKey(id), Err: err}
+	}
+	have := t.options
+	if o.MergeEngine != have.MergeEngine || o.IgnoreDelete != have.IgnoreDelete || o.SequenceDescending != have.SequenceDescending ||
+		!slices.Equal(o.SequenceFields, have.SequenceFields) || o.DataFilePathDirectory != have.DataFilePathDirectory {
+		return &fault.Error{Class: fault.ErrInvalid, File: schemaKey(id),
+			Detail: "the table's options were altered since it was opened", Hint: "open the table again"}
+	}
+	return nil
+}
+
+// newestSchema answers which schema is the newest, for the snapshots of one
+// committer. It asks for the next id at most once in lookEvery: a commit that
+// names a schema which was superseded a moment ago is one that came a moment
+// earlier. A snapshot never names an older schema than the files it adds.
+type newestSchema struct {
+	files *schemaFiles
+	clock func() time.Time
+
+	mu    sync.Mutex
+	id    int64
+	asked time.Time
+}
+
+func (n *newestSchema) latest(ctx context.Context) (int64, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := n.clock()
+	if !n.asked.IsZero() && now.Sub(n.asked) < lookEvery {
+		return n.id, nil
+	}
 	for {
-		_, err := s.store.Stat(ctx, schemaKey(known+1))
+		_, err := n.files.store.Stat(ctx, schemaKey(n.id+1))
 		if errors.Is(err, fault.ErrNotFound) {
-			return known, nil
+			n.asked = now
+			return n.id, nil
 		}
 		if err != nil {
-			return 0, err
+			return 0, fmt.Errorf("look for a newer schema: %w", err)
 		}
-		known++
+		n.id++
 	}
+}
+
+// atLeast notes a schema that is known to exist.
+func (n *newestSchema) atLeast(id int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.id = max(n.id, id)
 }
 
 // Create makes a new table at st's root by publishing schema-0. It fails with

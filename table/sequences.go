@@ -2,21 +2,33 @@ package table
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/schema"
 	"github.com/tidelake/tidelake/snapshot"
 )
 
+// lookEvery is how long a writer believes that a missing snapshot-N+1 means
+// that N is the newest. Without it a chain that moved on and expired past N
+// would look quiet for ever.
+const lookEvery = time.Minute
+
 // sequences knows the next free sequence number of every bucket, as far as
 // snapshots tell. It reads the newest snapshot once and then only what later
-// snapshots added, so that the rows of a live writer stay newer than those
-// that other writers committed before it flushes.
+// snapshots of others added, so that the rows of a live writer stay newer than
+// those that others committed before it flushes. On a quiet table that costs
+// one Stat a commit. It is safe for concurrent use: the committer tells it of
+// commits while the writer goes on.
 type sequences struct {
-	table  *Table
+	table *Table
+
+	mu     sync.Mutex
 	known  map[bucketKey]int64
 	loaded bool
-	seen   int64 // newest snapshot read, 0 for none
+	seen   int64     // newest snapshot read, 0 for none
+	looked time.Time // when the newest snapshot was last looked for
 }
 
 func newSequences(t *Table) *sequences {
@@ -32,8 +44,10 @@ func (s *sequences) next(ctx context.Context, key bucketKey) (int64, error) {
 	if !s.needed() {
 		return 0, nil
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if !s.loaded {
-		if err := s.refresh(ctx); err != nil {
+		if err := s.look(ctx); err != nil {
 			return 0, err
 		}
 	}
@@ -43,20 +57,55 @@ func (s *sequences) next(ctx context.Context, key bucketKey) (int64, error) {
 // raise notes numbers that this writer used itself.
 func (s *sequences) raise(key bucketKey, next int64) {
 	if s.needed() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.known[key] = max(s.known[key], next)
 	}
 }
 
-// refresh catches up with the newest snapshot.
+// published notes a commit of this process. When it directly follows the
+// snapshot seen last, nothing of others can lie between.
+func (s *sequences) published(ids []int64, msgs []CommitMessage) {
+	if !s.needed() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range msgs {
+		key := bucketKey{string(msgs[i].Partition), msgs[i].Bucket}
+		for j := range msgs[i].NewFiles {
+			s.known[key] = max(s.known[key], msgs[i].NewFiles[j].MaxSequence+1)
+		}
+	}
+	for _, id := range ids {
+		if s.loaded && id == s.seen+1 {
+			s.seen = id
+		}
+	}
+}
+
+// refresh catches up with the newest snapshot: one request when there is none newer.
 func (s *sequences) refresh(ctx context.Context) error {
 	if !s.needed() {
 		return nil
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen > 0 && s.table.world.Clock().Sub(s.looked) < lookEvery {
+		if more, err := s.table.chain.Exists(ctx, s.seen+1); err != nil || !more {
+			return err
+		}
+	}
+	return s.look(ctx)
+}
+
+// look finds the newest snapshot and reads what is new in it.
+func (s *sequences) look(ctx context.Context) error {
 	newest, err := s.table.chain.Latest(ctx)
 	if err != nil {
 		return err
 	}
-	s.loaded = true
+	s.loaded, s.looked = true, s.table.world.Clock()
 	if newest == nil || newest.ID == s.seen {
 		return nil
 	}
@@ -118,7 +167,8 @@ func (s *sequences) read(ctx context.Context, at *snapshot.Snapshot, list string
 			return err
 		}
 		if e.Kind == manifest.Add {
-			s.raise(bucketKey{string(e.Partition), e.Bucket}, e.File.MaxSequence+1)
+			key := bucketKey{string(e.Partition), e.Bucket}
+			s.known[key] = max(s.known[key], e.File.MaxSequence+1)
 		}
 	}
 	return nil

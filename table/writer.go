@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -42,6 +43,7 @@ const rowBatch = 4096
 type Writer struct {
 	table   *Table
 	commits *Committer
+	turn    sync.Mutex // one CommitNext at a time, so that each has its own identifier
 
 	mu      sync.Mutex
 	canon   *canonicalizer
@@ -51,6 +53,7 @@ type Writer struct {
 	rows    *rowjson.Appender // single rows on their way to a batch
 	pending int               // rows in there
 	seen    int64             // rows accepted, for messages
+	unsent  *unsent           // a CommitNext that failed
 	broken  error
 	closed  bool
 }
@@ -73,8 +76,10 @@ func (t *Table) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error)
 		return nil, t.wrap("open writer", err)
 	}
 	if w.buffers, err = newBufferPool(t); err != nil {
+		w.canon.release()
 		return nil, t.wrap("open writer", err)
 	}
+	commits.published = w.buffers.levels.published
 	if len(t.schema.PrimaryKeys) > 0 && !t.options.WriteOnly {
 		t.warnOnce("this writer does not compact: run a compactor beside it, or reads grow slower with every commit")
 	}
@@ -209,8 +214,10 @@ func (w *Writer) addKinds(ctx context.Context, rec arrow.RecordBatch, given []in
 		return err
 	}
 	defer stored.Release()
-	if given != nil && w.canon.kindFrom < 0 {
-		kinds = given
+	if given != nil {
+		if kinds, err = w.canon.agreed(given, kinds, w.seen); err != nil {
+			return err
+		}
 	}
 	w.seen += rec.NumRows()
 	if len(w.table.schema.PrimaryKeys) == 0 {
@@ -258,7 +265,16 @@ func (w *Writer) Commit(ctx context.Context, identifier int64, msgs []CommitMess
 
 // CommitNext prepares everything buffered and commits it under the next
 // identifier of this user. Without new rows it does nothing.
+//
+// After an error of the commit itself (ErrUncertain, ErrConflict, a store that
+// does not answer) the writer keeps what it prepared: call CommitNext again,
+// which first settles that commit and then commits what was written since.
 func (w *Writer) CommitNext(ctx context.Context) error {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	if err := w.resend(ctx); err != nil {
+		return err
+	}
 	id, err := w.commits.NextIdentifier(ctx)
 	if err != nil {
 		return err
@@ -267,11 +283,44 @@ func (w *Writer) CommitNext(ctx context.Context) error {
 	if err != nil || len(msgs) == 0 {
 		return err
 	}
-	return w.Commit(ctx, id, msgs)
+	return w.send(ctx, &unsent{id: id, msgs: msgs})
 }
 
-// Close releases the writer and deletes files of rows that no Prepare handed
-// out. It is safe to call twice.
+// unsent is a commit whose files are durable and whose snapshot may be missing.
+type unsent struct {
+	id        int64
+	msgs      []CommitMessage
+	uncertain bool // a snapshot may name the files
+}
+
+func (w *Writer) send(ctx context.Context, u *unsent) error {
+	err := w.Commit(ctx, u.id, u.msgs)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case err == nil && w.unsent == u:
+		w.unsent = nil
+	case err != nil:
+		u.uncertain = u.uncertain || errors.Is(err, fault.ErrUncertain)
+		w.unsent = u
+	}
+	return err
+}
+
+// resend repeats a CommitNext that failed.
+func (w *Writer) resend(ctx context.Context) error {
+	w.mu.Lock()
+	u, err := w.unsent, w.ready()
+	w.mu.Unlock()
+	if u == nil || err != nil {
+		return err
+	}
+	return w.send(ctx, u)
+}
+
+// Close releases the writer and deletes the files that nobody can commit any
+// more: those that no Prepare handed out, and those of a CommitNext that failed
+// for certain. It is safe to call twice.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -284,5 +333,9 @@ func (w *Writer) Close() error {
 		rec, _ := w.rows.Flush()
 		rec.Release()
 	}
-	return w.table.wrap("close writer", w.buffers.close())
+	err := w.buffers.close()
+	if u := w.unsent; u != nil && !u.uncertain {
+		err = errors.Join(err, w.table.Abort(context.Background(), u.msgs))
+	}
+	return w.table.wrap("close writer", err)
 }

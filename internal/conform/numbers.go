@@ -12,17 +12,11 @@ import (
 
 // numbers converts between integer widths, float widths and time units, value by value and exactly.
 func numbers(arr arrow.Array, want arrow.DataType, mem memory.Allocator) (arrow.Array, error) {
-	if f, ok := arr.(*array.Float32); ok && want.ID() == arrow.FLOAT64 {
-		b := array.NewFloat64Builder(mem)
-		defer b.Release()
-		for i := range f.Len() {
-			if f.IsNull(i) {
-				b.AppendNull()
-			} else {
-				b.Append(float64(f.Value(i)))
-			}
-		}
-		return b.NewArray(), nil
+	if out := floats(arr, want, mem); out != nil {
+		return out, nil
+	}
+	if err := signed(arr, want); err != nil {
+		return nil, err
 	}
 	from, ok := integers(arr)
 	if !ok {
@@ -53,7 +47,53 @@ func numbers(arr arrow.Array, want arrow.DataType, mem memory.Allocator) (arrow.
 	return b.NewArray(), nil
 }
 
-// integers reads any integer or time array as int64; unsigned 64-bit values above the signed range are clamped so that the range check refuses them.
+// floats widens, which is exact; nil where neither side is a float of that kind.
+func floats(arr arrow.Array, want arrow.DataType, mem memory.Allocator) arrow.Array {
+	var at func(i int) float64
+	switch a := arr.(type) {
+	case *array.Float16:
+		at = func(i int) float64 { return float64(a.Value(i).Float32()) }
+	case *array.Float32:
+		at = func(i int) float64 { return float64(a.Value(i)) }
+	default:
+		return nil
+	}
+	if want.ID() != arrow.FLOAT32 && want.ID() != arrow.FLOAT64 {
+		return nil
+	}
+	b := array.NewBuilder(mem, want)
+	defer b.Release()
+	b.Reserve(arr.Len())
+	for i := range arr.Len() {
+		if arr.IsNull(i) {
+			b.AppendNull()
+			continue
+		}
+		switch b := b.(type) {
+		case *array.Float32Builder:
+			b.Append(float32(at(i)))
+		case *array.Float64Builder:
+			b.Append(at(i))
+		}
+	}
+	return b.NewArray()
+}
+
+// signed refuses unsigned 64-bit values that an int64 cannot hold.
+func signed(arr arrow.Array, want arrow.DataType) error {
+	a, ok := arr.(*array.Uint64)
+	if !ok {
+		return nil
+	}
+	for i, v := range a.Values() {
+		if v > math.MaxInt64 && a.IsValid(i) {
+			return fmt.Errorf("row %d: value %d of arrow type %s does not fit %s exactly", i, v, arr.DataType(), want)
+		}
+	}
+	return nil
+}
+
+// integers reads any integer or time array as int64; see signed for those of unsigned 64 bits.
 func integers(arr arrow.Array) (func(i int) int64, bool) {
 	switch a := arr.(type) {
 	case *array.Int8:
@@ -69,6 +109,8 @@ func integers(arr arrow.Array) (func(i int) int64, bool) {
 	case *array.Uint16:
 		return func(i int) int64 { return int64(a.Value(i)) }, true
 	case *array.Uint32:
+		return func(i int) int64 { return int64(a.Value(i)) }, true
+	case *array.Uint64:
 		return func(i int) int64 { return int64(a.Value(i)) }, true
 	case *array.Date32:
 		return func(i int) int64 { return int64(a.Value(i)) }, true
@@ -137,7 +179,7 @@ func measure(t arrow.DataType) (class string, perUnit int64) {
 		}
 		return "timestamp with zone", ticks(t.Unit)
 	}
-	if arrow.IsInteger(t.ID()) && t.ID() != arrow.UINT64 {
+	if arrow.IsInteger(t.ID()) {
 		return "integer", 1
 	}
 	return "", 0
@@ -149,6 +191,8 @@ func decimals(arr arrow.Array, want *arrow.Decimal128Type, mem memory.Allocator)
 	var scale int32
 	if d, ok := arr.(*array.Decimal128); ok {
 		at, scale = d.Value, arr.DataType().(*arrow.Decimal128Type).Scale
+	} else if u, ok := arr.(*array.Uint64); ok {
+		at = func(i int) decimal128.Num { return decimal128.FromU64(u.Value(i)) }
 	} else if n, ok := integers(arr); ok && arrow.IsInteger(arr.DataType().ID()) {
 		at = func(i int) decimal128.Num { return decimal128.FromI64(n(i)) }
 	} else {

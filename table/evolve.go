@@ -166,13 +166,14 @@ func reshape(col arrow.Array, from, to schema.Type, want arrow.DataType, mem mem
 }
 
 func reshapeMap(m *array.Map, from, to schema.Type, want *arrow.MapType, mem memory.Allocator) (arrow.Array, error) {
-	items, err := reshape(m.Items(), *from.Elem, *to.Elem, want.ItemType(), mem)
+	// Not Keys and Items, which do not see where a slice of entries begins.
+	old := m.ListValues().(*array.Struct)
+	items, err := reshape(old.Field(1), *from.Elem, *to.Elem, want.ItemType(), mem)
 	if err != nil {
 		return nil, err
 	}
 	defer items.Release()
-	old := m.Data().Children()[0]
-	entries := array.NewData(want.Elem(), old.Len(), old.Buffers(), []arrow.ArrayData{m.Keys().Data(), items.Data()}, 0, old.Offset())
+	entries := array.NewData(want.Elem(), old.Len(), []*memory.Buffer{nil}, []arrow.ArrayData{old.Field(0).Data(), items.Data()}, 0, 0)
 	defer entries.Release()
 	return withChildren(m.Data(), want, entries), nil
 }

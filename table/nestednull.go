@@ -48,7 +48,9 @@ func partsOf(t schema.Type, col arrow.Array) []part {
 		if t.Kind == schema.Multiset {
 			key, item = t.Elem, &schema.Type{Kind: schema.Int}
 		}
-		return []part{{"a map key", *key, true, a.Keys()}, {"a map value", *item, !item.Nullable, a.Items()}}
+		// Not Keys and Items, which do not see where a slice of entries begins.
+		entries := a.ListValues().(*array.Struct)
+		return []part{{"a map key", *key, true, entries.Field(0)}, {"a map value", *item, !item.Nullable, entries.Field(1)}}
 	case *array.List:
 		return []part{{"an element", *t.Elem, !t.Elem.Nullable, a.ListValues()}}
 	}

@@ -1,0 +1,154 @@
+package table_test
+
+import (
+	"testing"
+
+	"github.com/tidelake/tidelake/io/store"
+	"github.com/tidelake/tidelake/snapshot"
+	"github.com/tidelake/tidelake/table"
+)
+
+const days = `
+columns: [{name: dt, type: STRING}, {name: h, type: INT}, {name: k, type: INT}, {name: v, type: STRING}]
+partition-by: [dt, h]
+options: {bucket: -1}`
+
+const keyedDays = `
+columns: [{name: dt, type: STRING NOT NULL}, {name: h, type: INT NOT NULL}, {name: k, type: INT NOT NULL}, {name: v, type: STRING}]
+partition-by: [dt, h]
+primary-key: [dt, h, k]
+options: {bucket: 2}`
+
+var dayRows = []string{`{"dt":"a","h":1,"k":1,"v":"x"}`, `{"dt":"a","h":2,"k":1,"v":"x"}`, `{"dt":"b","h":1,"k":1,"v":"x"}`, `{"dt":"b","h":2,"k":1,"v":"x"}`}
+
+// overwriting prepares rows and hands them to an overwrite.
+func overwriting(t *testing.T, tab *table.Table, inside table.Row, rows ...string) error {
+	t.Helper()
+	w, err := tab.NewWriter(ctx, table.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := write(t, w, tab, rows...); err != nil {
+		t.Fatal(err)
+	}
+	msgs, err := w.Prepare(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := tab.NewCommitter(ctx, w.User()+"x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // a replay does nothing
+		if err := c.Overwrite(ctx, 1, inside, msgs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestOverwriteReplacesWhatItNames(t *testing.T) {
+	for name, yaml := range map[string]string{"append": days, "keyed": keyedDays} {
+		for _, c := range []struct {
+			what    string
+			options []string
+			inside  table.Row
+			rows    []string
+			want    []string
+		}{
+			{"full partition", nil, table.Row{"dt": "a", "h": 1}, []string{`{"dt":"a","h":1,"k":9,"v":"n"}`}, []string{`{"dt":"a","h":1,"k":9,"v":"n"}`, dayRows[1], dayRows[2], dayRows[3]}},
+			{"part of a partition", nil, table.Row{"dt": "a"}, []string{`{"dt":"a","h":7,"k":9,"v":"n"}`}, []string{`{"dt":"a","h":7,"k":9,"v":"n"}`, dayRows[2], dayRows[3]}},
+			{"second column alone", nil, table.Row{"h": 2}, nil, []string{dayRows[0], dayRows[2]}},
+			{"dynamic", nil, nil, []string{`{"dt":"b","h":2,"k":9,"v":"n"}`, `{"dt":"c","h":2,"k":9,"v":"n"}`}, []string{dayRows[0], dayRows[1], dayRows[2], `{"dt":"b","h":2,"k":9,"v":"n"}`, `{"dt":"c","h":2,"k":9,"v":"n"}`}},
+			{"dynamic with nothing", nil, nil, nil, dayRows},
+			{"static", []string{"dynamic-partition-overwrite=false"}, nil, []string{`{"dt":"b","h":2,"k":9,"v":"n"}`}, []string{`{"dt":"b","h":2,"k":9,"v":"n"}`}},
+			{"no such partition", nil, table.Row{"dt": "zz"}, nil, dayRows},
+		} {
+			t.Run(name+" "+c.what, func(t *testing.T) {
+				tab := create(t, store.NewMem(), yaml, c.options...)
+				load(t, tab, dayRows...)
+				if err := overwriting(t, tab, c.inside, c.rows...); err != nil {
+					t.Fatal(err)
+				}
+				expect(t, tab, table.ScanOptions{}, c.want...)
+				expect(t, tab, table.ScanOptions{Snapshot: 1}, dayRows...)
+				sound(t, tab)
+			})
+		}
+	}
+}
+
+func TestOverwriteOfAnUnpartitionedTableReplacesAll(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed)
+	load(t, tab, `{"k":1,"v":"a"}`, `{"k":2,"v":"b"}`)
+	if err := overwriting(t, tab, nil, `{"k":3,"v":"c"}`); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, tab, table.ScanOptions{}, `{"k":3,"v":"c"}`)
+	load(t, tab, `{"k":3,"v":"d"}`) // on top of what the overwrite put at the highest level
+	expect(t, tab, table.ScanOptions{}, `{"k":3,"v":"d"}`)
+	if err := overwriting(t, tab, table.Row{}, `{"k":4,"v":"e"}`); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, tab, table.ScanOptions{}, `{"k":4,"v":"e"}`)
+	if at, err := tab.Snapshots().Latest(ctx); err != nil || at.CommitKind != snapshot.Overwrite {
+		t.Errorf("%v, %v", at, err)
+	}
+	sound(t, tab)
+}
+
+func TestOverwriteOutsideItsPartitionIsRefused(t *testing.T) {
+	tab := create(t, store.NewMem(), days)
+	load(t, tab, dayRows...)
+	failsWith(t, overwriting(t, tab, table.Row{"dt": "a"}, `{"dt":"b","h":1,"k":1,"v":"n"}`), table.ErrInvalid, "dt=b", "dt=a")
+	failsWith(t, overwriting(t, tab, table.Row{"k": 1}), table.ErrInvalid, `"k" is not a partition column`)
+	failsWith(t, overwriting(t, tab, table.Row{"h": "one"}), table.ErrInvalid, `"h"`)
+	expect(t, tab, table.ScanOptions{}, dayRows...)
+}
+
+func TestTruncateAndDropPartitions(t *testing.T) {
+	for name, yaml := range map[string]string{"append": days, "keyed": keyedDays} {
+		t.Run(name, func(t *testing.T) {
+			tab := create(t, store.NewMem(), yaml)
+			load(t, tab, dayRows...)
+			c, err := tab.NewCommitter(ctx, "admin")
+			if err != nil {
+				t.Fatal(err)
+			}
+			failsWith(t, c.DropPartitions(ctx, 1), table.ErrInvalid, "Truncate")
+			failsWith(t, c.DropPartitions(ctx, 1, table.Row{}), table.ErrInvalid, "Truncate")
+			failsWith(t, c.DropPartitions(ctx, 1, table.Row{"v": "x"}), table.ErrInvalid, `"v"`)
+			for range 2 {
+				if err := c.DropPartitions(ctx, 1, table.Row{"dt": "a", "h": 1}, table.Row{"dt": "b"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			expect(t, tab, table.ScanOptions{}, dayRows[1])
+			for range 2 {
+				if err := c.Truncate(ctx, 2); err != nil {
+					t.Fatal(err)
+				}
+			}
+			expect(t, tab, table.ScanOptions{})
+			expect(t, tab, table.ScanOptions{Snapshot: 1}, dayRows...)
+			if at, err := tab.Snapshots().Latest(ctx); err != nil || at.ID != 3 || *at.TotalRecordCount != 0 {
+				t.Errorf("%+v, %v", at, err)
+			}
+			load(t, tab, dayRows[0])
+			expect(t, tab, table.ScanOptions{}, dayRows[0])
+			sound(t, tab)
+		})
+	}
+}
+
+func TestNullPartitionsCanBeOverwritten(t *testing.T) {
+	tab := create(t, store.NewMem(), days)
+	load(t, tab, `{"dt":null,"h":1,"k":1,"v":"x"}`, dayRows[0])
+	if err := overwriting(t, tab, table.Row{"dt": nil}, `{"dt":null,"h":3,"k":2,"v":"y"}`); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, tab, table.ScanOptions{}, `{"dt":null,"h":3,"k":2,"v":"y"}`, dayRows[0])
+	expect(t, tab, table.ScanOptions{Where: "dt IS NULL", Columns: []string{"k"}}, `{"k":2}`)
+	sound(t, tab)
+}

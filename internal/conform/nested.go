@@ -88,12 +88,14 @@ func mapOf(arr arrow.Array, want *arrow.MapType, mem memory.Allocator) (arrow.Ar
 	if !ok {
 		return nil, mismatch(arr.DataType(), want)
 	}
-	keys, err := Array(a.Keys(), want.KeyType(), mem)
+	// Not Keys and Items, which do not see where a slice of entries begins.
+	old := a.ListValues().(*array.Struct)
+	keys, err := Array(old.Field(0), want.KeyType(), mem)
 	if err != nil {
 		return nil, fmt.Errorf("map key: %w", err)
 	}
 	defer keys.Release()
-	items, err := Array(a.Items(), want.ItemType(), mem)
+	items, err := Array(old.Field(1), want.ItemType(), mem)
 	if err != nil {
 		return nil, fmt.Errorf("map value: %w", err)
 	}

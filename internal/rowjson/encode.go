@@ -340,11 +340,13 @@ func printList(elem schema.Type, a *array.List) (func([]byte, int) []byte, error
 }
 
 func printMap(key, value schema.Type, a *array.Map) (func([]byte, int) []byte, error) {
-	k, err := newPrinter(key, a.Keys())
+	// Not Keys and Items, which do not see where a slice of entries begins.
+	entries := a.ListValues().(*array.Struct)
+	k, err := newPrinter(key, entries.Field(0))
 	if err != nil {
 		return nil, err
 	}
-	v, err := newPrinter(value, a.Items())
+	v, err := newPrinter(value, entries.Field(1))
 	var pairs [][]byte // the text of each pair, in scratch
 	var scratch []byte
 	return func(dst []byte, row int) []byte {

@@ -245,7 +245,18 @@ func (g *gatherer) list(arr arrow.Array, l array.ListLike, valid *memory.Buffer,
 		return nil, err
 	}
 	defer child.Release()
+	if s, ok := child.(*array.Struct); ok && arr.DataType().ID() == arrow.MAP {
+		entries := wholeEntries(s)
+		defer entries.Release()
+		return g.data(arr, nulls, []arrow.ArrayData{entries}, valid, out), nil
+	}
 	return g.data(arr, nulls, []arrow.ArrayData{child.Data()}, valid, out), nil
+}
+
+// wholeEntries moves the slice of a map's entries down to their members: the
+// keys and items that array.Map offers ignore where a slice of entries begins.
+func wholeEntries(s *array.Struct) arrow.ArrayData {
+	return array.NewData(s.DataType(), s.Len(), []*memory.Buffer{nil}, []arrow.ArrayData{s.Field(0).Data(), s.Field(1).Data()}, 0, 0)
 }
 
 // fields gathers the members of a struct.

@@ -214,3 +214,30 @@ func BenchmarkRecordOfLongs(b *testing.B) {
 		out.Release()
 	}
 }
+
+// The entries of the rows taken follow one another, those of row 1 come first
+// in the column: they must not come out as those of row 1.
+func TestMapTakenWithConsecutiveEntriesKeepsItsOwn(t *testing.T) {
+	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
+	defer mem.AssertSize(t, 0)
+	b := array.NewMapBuilder(mem, arrow.PrimitiveTypes.Int32, arrow.PrimitiveTypes.Int32, false)
+	defer b.Release()
+	for row := range int32(6) {
+		b.Append(true)
+		for e := range row % 3 {
+			b.KeyBuilder().(*array.Int32Builder).Append(10*row + e)
+			b.ItemBuilder().(*array.Int32Builder).Append(100 * row)
+		}
+	}
+	col := b.NewMapArray()
+	defer col.Release()
+	got, err := take.Array(col, []int32{0, 4, 5}, mem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Release()
+	m := got.(*array.Map)
+	if text := fmt.Sprint(m.Keys(), m.Items()); text != "[40 50 51] [400 500 500]" {
+		t.Errorf("keys and items are %s", text)
+	}
+}

@@ -138,9 +138,8 @@ func (l *levels) walk(p path, a arrow.Array) (arrow.Array, error) {
 		case *array.Map:
 			depth++
 			l.list(n, depth)
-			if a = n.Keys(); s.child == 1 {
-				a = n.Items()
-			}
+			// Not Keys and Items, which do not see where a slice of entries begins.
+			a = n.ListValues().(*array.Struct).Field(s.child)
 		case *array.List:
 			depth++
 			l.list(n, depth)

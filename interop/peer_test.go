@@ -14,61 +14,54 @@ import (
 	"testing"
 )
 
-// peer is one JVM that answers commands, one after the other.
-type peer struct {
+// server is a program that answers JSON lines of commands, one after the
+// other, until its input ends: each with its output and then {"_end":rc}.
+type server struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// startPeer starts the Java program of a Paimon release: "" for the one in
-// peer/target, else the directory of another build.
-func startPeer(t testing.TB, home string) *peer {
-	t.Helper()
-	if home == "" {
-		home = "peer"
-	}
-	cmd := exec.Command(home+"/peer", "serve")
-	cmd.Env = append(os.Environ(), "PEER_JAVA_OPTS=-Xmx2g -XX:+UseSerialGC")
+func startServer(name string, args ...string) (*server, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), "PEER_JAVA_OPTS=-Xmx1g -XX:+UseSerialGC")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p := &peer{cmd: cmd, in: in, out: bufio.NewReaderSize(out, 1<<20)}
-	t.Cleanup(func() {
-		in.Close()
-		cmd.Wait()
-	})
-	return p
+	return &server{cmd: cmd, in: in, out: bufio.NewReaderSize(out, 1<<20)}, cmd.Start()
 }
 
-// run answers the output lines of a command; an error holds what Java said.
-func (p *peer) run(args ...string) ([]string, error) {
-	line, err := json.Marshal(args)
+func (s *server) stop() {
+	s.in.Close()
+	s.cmd.Wait()
+}
+
+// ask sends one command and answers its lines of output; an error holds what
+// the other side said.
+func (s *server) ask(command any) ([]string, error) {
+	line, err := json.Marshal(command)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := p.in.Write(append(line, '\n')); err != nil {
+	if _, err := s.in.Write(append(line, '\n')); err != nil {
 		return nil, err
 	}
 	var lines []string
 	for {
-		text, err := p.out.ReadString('\n')
+		text, err := s.out.ReadString('\n')
 		if err != nil {
-			return lines, fmt.Errorf("the JVM ended: %w", err)
+			return lines, fmt.Errorf("the other program ended: %w", err)
 		}
 		text = strings.TrimSuffix(text, "\n")
 		if rc, ok := strings.CutPrefix(text, `{"_end":`); ok {
 			if rc != "0}" {
-				return lines, fmt.Errorf("java %v: %s", args, strings.Join(lines, "\n"))
+				return lines, fmt.Errorf("%s: %s", line, strings.Join(lines, "\n"))
 			}
 			return lines, nil
 		}
@@ -76,9 +69,56 @@ func (p *peer) run(args ...string) ([]string, error) {
 	}
 }
 
-// rows is a scan by Java as sorted lines.
-func (p *peer) rows(warehouse, name string, more ...string) ([]string, error) {
-	lines, err := p.run(append([]string{"scan", "--warehouse", warehouse, "--table", name}, more...)...)
+// pool shares the running servers of one kind between tests.
+type pool struct {
+	start func() (*server, error)
+	idle  chan *server
+}
+
+func newPool(size int, start func() (*server, error)) *pool {
+	p := &pool{start: start, idle: make(chan *server, size)}
+	for range size {
+		p.idle <- nil // started when it is first wanted
+	}
+	return p
+}
+
+// take is a server that is t's own until t ends.
+func (p *pool) take(t testing.TB) *server {
+	t.Helper()
+	s := <-p.idle
+	if s == nil {
+		var err error
+		if s, err = p.start(); err != nil {
+			p.idle <- nil
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { p.idle <- s })
+	return s
+}
+
+func (p *pool) stop() {
+	for range cap(p.idle) {
+		if s := <-p.idle; s != nil {
+			s.stop()
+		}
+	}
+}
+
+// peer is real Apache Paimon in a JVM, working on one warehouse.
+type peer struct {
+	*server
+	dir string
+}
+
+func (p *peer) run(table, command string, args ...string) ([]string, error) {
+	return p.ask(append([]string{command, "--warehouse", p.dir, "--table", table}, args...))
+}
+
+// rows is a scan as sorted lines.
+func (p *peer) rows(table string, more ...string) ([]string, error) {
+	lines, err := p.run(table, "scan", more...)
 	slices.Sort(lines)
 	return lines, err
 }

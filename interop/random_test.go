@@ -3,364 +3,306 @@
 package interop
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 )
 
-// randomTable is a table definition and the rows to put into it.
+// randomTable is a table definition and a source of rows for it.
 type randomTable struct {
 	r       *rand.Rand
 	columns []randomColumn
-	keys    []string
+	keys    []string // primary key, partition columns included
 	parts   []string
 	options map[string]string
+
+	big     bool                // batches of some thousand rows
+	once    bool                // at most one row of a key in a batch
+	rowKind string              // the column that holds the row kind, "" for none
 	pool    []map[string]string // key values that come back, for updates
+	seen    map[string][]string // some values of each column, for filters
 }
 
 type randomColumn struct {
 	name, typ string
 	notNull   bool
-	value     func(r *rand.Rand) string // JSON text, never null
-}
-
-// scalar types with a source of values, many of them at the edges.
-var scalars = []struct {
-	typ   string
-	key   bool // may be a key or partition column
-	value func(r *rand.Rand) string
-}{
-	{"BOOLEAN", true, func(r *rand.Rand) string { return fmt.Sprint(r.IntN(2) == 0) }},
-	{"TINYINT", true, func(r *rand.Rand) string { return fmt.Sprint(r.IntN(256) - 128) }},
-	{"SMALLINT", true, func(r *rand.Rand) string { return fmt.Sprint(r.IntN(65536) - 32768) }},
-	{"INT", true, func(r *rand.Rand) string {
-		return pickText(r, fmt.Sprint(int32(r.Uint32())), "0", "-2147483648", "2147483647", fmt.Sprint(r.IntN(20)))
-	}},
-	{"BIGINT", true, func(r *rand.Rand) string {
-		return pickText(r, fmt.Sprint(int64(r.Uint64())), "-9223372036854775808", "9223372036854775807", fmt.Sprint(r.IntN(20)))
-	}},
-	{"FLOAT", false, func(r *rand.Rand) string {
-		return pickText(r, floatText(float32(r.NormFloat64())), `"NaN"`, `"Infinity"`, `"-Infinity"`, "0", "1.5")
-	}},
-	{"DOUBLE", false, func(r *rand.Rand) string {
-		return pickText(r, floatText(r.NormFloat64()*1e10), `"NaN"`, `"Infinity"`, `"-Infinity"`, "0", "-1.25")
-	}},
-	{"STRING", true, randomString(40)},
-	{"VARCHAR(30)", true, randomString(9)},
-	{"CHAR(8)", false, randomString(2)},
-	{"BYTES", false, randomBytes(30)},
-	{"VARBINARY(20)", false, randomBytes(20)},
-	{"DECIMAL(9, 2)", true, randomDecimal(9, 2)},
-	{"DECIMAL(18, 4)", true, randomDecimal(18, 4)},
-	{"DECIMAL(30, 10)", true, randomDecimal(30, 10)},
-	{"DECIMAL(38, 0)", false, randomDecimal(38, 0)},
-	{"DATE", true, func(r *rand.Rand) string {
-		return fmt.Sprintf(`"%04d-%02d-%02d"`, 1900+r.IntN(200), 1+r.IntN(12), 1+r.IntN(28))
-	}},
-	{"TIME(3)", true, func(r *rand.Rand) string {
-		return fmt.Sprintf(`"%02d:%02d:%02d.%03d"`, r.IntN(24), r.IntN(60), r.IntN(60), r.IntN(1000))
-	}},
-	{"TIMESTAMP(0)", true, randomTimestamp(0, "")},
-	{"TIMESTAMP(3)", true, randomTimestamp(3, "")},
-	{"TIMESTAMP(6)", true, randomTimestamp(6, "")},
-	{"TIMESTAMP(9)", false, randomTimestamp(9, "")},
-	{"TIMESTAMP(3) WITH LOCAL TIME ZONE", true, randomTimestamp(3, "Z")},
-	{"TIMESTAMP(6) WITH LOCAL TIME ZONE", false, randomTimestamp(6, "Z")},
-}
-
-func pickText(r *rand.Rand, of ...string) string { return of[r.IntN(len(of))] }
-
-func floatText[T float32 | float64](v T) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return "0"
-	}
-	return string(b)
-}
-
-func randomString(most int) func(r *rand.Rand) string {
-	alphabet := []rune("abcXYZ019 _-äß€日本😀\"\\/\n\t'%=:")
-	return func(r *rand.Rand) string {
-		s := make([]rune, r.IntN(most+1))
-		for i := range s {
-			s[i] = alphabet[r.IntN(len(alphabet))]
-		}
-		return quoted(string(s))
-	}
-}
-
-func quoted(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic(err)
-	}
-	return string(b)
-}
-
-func randomBytes(most int) func(r *rand.Rand) string {
-	return func(r *rand.Rand) string {
-		b := make([]byte, r.IntN(most+1))
-		for i := range b {
-			b[i] = byte(r.Uint32())
-		}
-		return quoted(hex.EncodeToString(b))
-	}
-}
-
-func randomDecimal(precision, scale int) func(r *rand.Rand) string {
-	return func(r *rand.Rand) string {
-		digits := make([]byte, precision-scale)
-		keep := 1 + r.IntN(precision-scale)
-		for i := range digits {
-			digits[i] = '0'
-			if i >= len(digits)-keep {
-				digits[i] = byte('0' + r.IntN(10))
-			}
-		}
-		whole := strings.TrimLeft(string(digits), "0")
-		if whole == "" {
-			whole = "0"
-		}
-		text := whole
-		if scale > 0 {
-			fraction := make([]byte, scale)
-			for i := range fraction {
-				fraction[i] = byte('0' + r.IntN(10))
-			}
-			text += "." + string(fraction)
-		}
-		if r.IntN(2) == 0 && strings.Trim(text, "0.") != "" {
-			text = "-" + text
-		}
-		return quoted(text)
-	}
-}
-
-func randomTimestamp(precision int, zone string) func(r *rand.Rand) string {
-	return func(r *rand.Rand) string {
-		text := fmt.Sprintf("%04d-%02d-%02dT%02d:%02d:%02d", 1950+r.IntN(120), 1+r.IntN(12), 1+r.IntN(28), r.IntN(24), r.IntN(60), r.IntN(60))
-		if precision > 0 {
-			fraction := make([]byte, precision)
-			for i := range fraction {
-				fraction[i] = byte('0' + r.IntN(10))
-			}
-			text += "." + string(fraction)
-		}
-		return quoted(text + zone)
-	}
-}
-
-// nestedType wraps random types in ARRAY, MAP, MULTISET and ROW.
-func nestedType(r *rand.Rand, depth int) (string, func(r *rand.Rand) string) {
-	if depth == 0 || r.IntN(3) == 0 {
-		s := scalars[r.IntN(len(scalars))]
-		return s.typ, s.value
-	}
-	orNull := func(v func(*rand.Rand) string) func(*rand.Rand) string {
-		return func(r *rand.Rand) string {
-			if r.IntN(5) == 0 {
-				return "null"
-			}
-			return v(r)
-		}
-	}
-	inner, value := nestedType(r, depth-1)
-	switch r.IntN(4) {
-	case 0:
-		return "ARRAY<" + inner + ">", list(orNull(value))
-	case 1:
-		return "MAP<STRING, " + inner + ">", pairs(randomString(6), orNull(value))
-	case 2:
-		return "MULTISET<STRING>", pairs(randomString(6), func(r *rand.Rand) string { return fmt.Sprint(1 + r.IntN(5)) })
-	}
-	other, otherValue := nestedType(r, depth-1)
-	return "ROW<a " + inner + ", b " + other + ">", func(r *rand.Rand) string {
-		return `{"a":` + orNull(value)(r) + `,"b":` + orNull(otherValue)(r) + `}`
-	}
-}
-
-func list(value func(*rand.Rand) string) func(*rand.Rand) string {
-	return func(r *rand.Rand) string {
-		items := make([]string, r.IntN(4))
-		for i := range items {
-			items[i] = value(r)
-		}
-		return "[" + strings.Join(items, ",") + "]"
-	}
-}
-
-func pairs(key, value func(*rand.Rand) string) func(*rand.Rand) string {
-	return func(r *rand.Rand) string {
-		var items []string
-		seen := make(map[string]bool)
-		for range r.IntN(4) {
-			if k := key(r); !seen[k] {
-				seen[k] = true
-				items = append(items, "["+k+","+value(r)+"]")
-			}
-		}
-		return "[" + strings.Join(items, ",") + "]"
-	}
+	byDefault string // text of the column default, "" for none
+	value     maker
 }
 
 // newRandomTable draws types, keys, partitions, buckets and options.
 func newRandomTable(r *rand.Rand) *randomTable {
-	t := &randomTable{r: r, options: map[string]string{}}
+	t := &randomTable{r: r, options: map[string]string{}, seen: map[string][]string{}}
 	keyed := r.IntN(4) > 0
+	wide := r.IntN(14) == 0
+	t.big = !wide && r.IntN(14) == 0
 	if keyed {
-		for i := range 1 + r.IntN(2) {
-			t.addKey(fmt.Sprintf("k%d", i))
+		for i := range 1 + r.IntN(3) {
+			s := pick(r, scalars...)
+			name := fmt.Sprintf("k%d", i)
+			t.columns = append(t.columns, randomColumn{name: name, typ: s.typ, value: s.keys(), notNull: true})
+			t.keys = append(t.keys, name)
 		}
 	}
+	own := slices.Clone(t.keys)
 	if r.IntN(3) == 0 {
-		t.addPartition(keyed)
-	}
-	for i := range 1 + r.IntN(8) {
-		typ, value := nestedType(r, r.IntN(3))
-		if r.IntN(2) == 0 {
-			s := scalars[r.IntN(len(scalars))]
-			typ, value = s.typ, s.value
+		for i := range 1 + r.IntN(2) {
+			t.addPartition(fmt.Sprintf("p%d", i), keyed)
 		}
-		t.columns = append(t.columns, randomColumn{name: fmt.Sprintf("c%d", i), typ: typ, value: value, notNull: r.IntN(8) == 0})
 	}
+	t.addValues(wide)
 	if keyed {
-		t.keyedOptions()
-	} else if r.IntN(2) == 0 {
-		t.columns = append(t.columns, randomColumn{name: "b", typ: "INT", value: scalars[3].value})
-		t.options["bucket"], t.options["bucket-key"] = fmt.Sprint(1+r.IntN(4)), "b"
+		t.keyedOptions(own)
 	} else {
-		t.options["bucket"] = "-1"
+		t.appendOptions()
 	}
-	t.anyOptions()
+	t.fileOptions()
+	t.metadataOptions()
 	r.Shuffle(len(t.columns), func(i, j int) { t.columns[i], t.columns[j] = t.columns[j], t.columns[i] })
+	r.Shuffle(len(t.keys), func(i, j int) { t.keys[i], t.keys[j] = t.keys[j], t.keys[i] })
 	return t
 }
 
-func (t *randomTable) addKey(name string) {
-	for {
-		s := scalars[t.r.IntN(len(scalars))]
-		if s.key {
-			t.columns = append(t.columns, randomColumn{name: name, typ: s.typ, value: s.value, notNull: true})
-			t.keys = append(t.keys, name)
-			return
-		}
-	}
+// partitionValues are few for each type, and include what paths must escape.
+var partitionValues = map[string][]string{
+	"STRING":       {`"a"`, `"b=c/d"`, `"2026-01-01"`, `"ä %"`, `""`, `" "`},
+	"INT":          {"0", "-7", "2026"},
+	"BIGINT":       {"1", "9007199254740993"},
+	"DATE":         {`"2026-01-01"`, `"1969-12-31"`},
+	"BOOLEAN":      {"true", "false"},
+	"TIMESTAMP(3)": {`"2026-01-01T10:00:00.000"`, `"1969-12-31T23:59:59.999"`},
+	"TINYINT":      {"-1", "5"},
 }
 
-func (t *randomTable) addPartition(keyed bool) {
-	values := []string{`"a"`, `"b=c/d"`, `"2026-01-01"`, `"ä %"`}
-	typ := "STRING"
-	if t.r.IntN(2) == 0 {
-		typ, values = "DATE", []string{`"2026-01-01"`, `"1969-12-31"`}
-	}
-	t.columns = append(t.columns, randomColumn{name: "p", typ: typ, notNull: keyed,
-		value: func(r *rand.Rand) string { return values[r.IntN(len(values))] }})
-	t.parts = []string{"p"}
+func (t *randomTable) addPartition(name string, keyed bool) {
+	typ := pick(t.r, slices.Sorted(maps.Keys(partitionValues))...)
+	t.columns = append(t.columns, randomColumn{name: name, typ: typ, notNull: keyed,
+		value: func(r *rand.Rand) string { return pick(r, partitionValues[typ]...) }})
+	t.parts = append(t.parts, name)
 	if keyed {
-		t.keys = append(t.keys, "p")
+		t.keys = append(t.keys, name)
 	}
 }
 
-func (t *randomTable) keyedOptions() {
+// defaults are texts of column defaults by type.
+var defaults = map[string]string{
+	"INT": "7", "STRING": "it's", "DATE": "2026-01-31", "BOOLEAN": "true", "DOUBLE": "1.5",
+	"DECIMAL(9, 2)": "1.25", "TIMESTAMP(3)": "2026-01-31 10:11:12.345", "BIGINT": "-1",
+}
+
+func (t *randomTable) addValues(wide bool) {
+	r, n, depth := t.r, 1+t.r.IntN(8), 4
+	if wide {
+		n, depth = 30+r.IntN(30), 2
+	}
+	if t.big {
+		depth = 2
+	}
+	for i := range n {
+		typ, value := randomType(r, r.IntN(depth))
+		if r.IntN(2) == 0 {
+			typ, value = randomType(r, 0)
+		}
+		c := randomColumn{name: fmt.Sprintf("c%d", i), typ: typ, value: value, notNull: r.IntN(8) == 0}
+		if r.IntN(15) == 0 {
+			c.name = pick(r, "Größe ", "a b", "Select", "x-") + c.name
+		}
+		if d, ok := defaults[typ]; ok && !c.notNull && r.IntN(4) == 0 {
+			c.byDefault = d
+		}
+		t.columns = append(t.columns, c)
+	}
+}
+
+// maybe sets an option to one of the values, once in odds.
+func (t *randomTable) maybe(odds int, key string, values ...string) bool {
+	if t.r.IntN(odds) != 0 {
+		return false
+	}
+	t.options[key] = pick(t.r, values...)
+	return true
+}
+
+func (t *randomTable) keyedOptions(own []string) {
 	r := t.r
 	t.options["bucket"] = fmt.Sprint(1 + r.IntN(5))
+	switch {
+	case len(own) > 1 && r.IntN(3) == 0:
+		t.options["bucket-key"] = pick(r, own...)
+	case len(own) == 1 && slices.ContainsFunc(t.columns, func(c randomColumn) bool {
+		return c.name == own[0] && (c.typ == "INT" || c.typ == "BIGINT")
+	}):
+		t.maybe(2, "bucket-function.type", "mod")
+	}
 	if r.IntN(3) == 0 {
-		t.columns = append(t.columns, randomColumn{name: "s", typ: pickText(r, "INT", "BIGINT"), value: func(r *rand.Rand) string { return fmt.Sprint(r.IntN(6)) }})
-		t.options["sequence.field"] = "s"
+		t.addSequence()
 	}
-	if r.IntN(6) == 0 {
-		t.options["ignore-delete"] = "true"
+	if r.IntN(10) == 0 {
+		t.rowKind = "kind"
+		t.columns = append(t.columns, randomColumn{name: t.rowKind, typ: "STRING", notNull: true, value: func(r *rand.Rand) string {
+			return pick(r, `"+I"`, `"+I"`, `"+U"`, `"-U"`, `"-D"`)
+		}})
+		t.options["rowkind.field"] = t.rowKind
 	}
-	if r.IntN(6) == 0 {
-		t.options["data-file.thin-mode"] = "true"
+	if !t.maybe(6, "ignore-delete", "true") {
+		t.maybe(6, "ignore-update-before", "true")
 	}
+	t.maybe(6, "data-file.thin-mode", "true")
+	t.maybe(2, "write-only", "true")
+	t.maybe(3, "num-sorted-run.compaction-trigger", "2", "3")
+	t.maybe(6, "file.compression.per.level", "0:snappy,1:gzip", "0:lz4,5:none")
+	t.maybe(8, "metadata.stats-mode.per.level", "0:none", "0:counts,5:full")
+}
+
+// addSequence adds one or two columns that order the versions of a key.
+func (t *randomTable) addSequence() {
+	var names []string
+	for i := range 1 + t.r.IntN(2) {
+		name := fmt.Sprintf("s%d", i)
+		typ := pick(t.r, "INT", "BIGINT", "DATE", "TIMESTAMP(3)", "DECIMAL(9, 2)", "STRING")
+		few := make([]string, 5)
+		for k := range few {
+			few[k] = scalarOf(typ).value(t.r)
+		}
+		t.columns = append(t.columns, randomColumn{name: name, typ: typ, value: func(r *rand.Rand) string { return pick(r, few...) }})
+		names = append(names, name)
+	}
+	t.options["sequence.field"] = strings.Join(names, ",")
+	// Java up to 1.4 does not honour the order inside one flush.
+	t.once = t.maybe(3, "sequence.field.sort-order", "descending")
+}
+
+func (t *randomTable) appendOptions() {
+	r := t.r
 	if r.IntN(2) == 0 {
-		t.options["write-only"] = "true"
+		t.options["bucket"] = "-1"
+		return
 	}
-	if r.IntN(3) == 0 {
-		t.options["num-sorted-run.compaction-trigger"] = "2"
+	typ := pick(r, "INT", "STRING", "BIGINT", "DECIMAL(30, 10)", "TIMESTAMP(6)", "DOUBLE")
+	t.columns = append(t.columns, randomColumn{name: "b", typ: typ, value: scalarOf(typ).keys(), notNull: r.IntN(2) == 0})
+	t.options["bucket"], t.options["bucket-key"] = fmt.Sprint(1+r.IntN(4)), "b"
+	switch typ {
+	case "INT", "BIGINT":
+		t.maybe(2, "bucket-function.type", "mod", "hive")
+	case "STRING":
+		t.maybe(2, "bucket-function.type", "hive")
 	}
 }
 
-func (t *randomTable) anyOptions() {
-	r := t.r
-	maybe := func(odds int, key string, values ...string) {
-		if r.IntN(odds) == 0 {
-			t.options[key] = values[r.IntN(len(values))]
+func (t *randomTable) fileOptions() {
+	t.maybe(2, "file.compression", "zstd", "snappy", "lz4", "gzip", "none")
+	t.maybe(6, "parquet.enable.dictionary", "false")
+	t.maybe(8, "file.suffix.include.compression", "true")
+	t.maybe(8, "data-file.prefix", "part-")
+	t.maybe(8, "data-file.path-directory", "inner")
+	t.maybe(5, "partition.legacy-name", "false")
+	t.maybe(4, "parquet.page.size", "1024", "300")
+	if t.big {
+		t.maybe(2, "file.block-size", "64 kb", "200 kb")
+		t.maybe(2, "target-file-size", "50 kb", "1 mb")
+		if t.maybe(2, "page-size", "4 kb") {
+			t.options["write-buffer-size"] = "256 kb"
 		}
 	}
-	maybe(2, "file.compression", "zstd", "snappy", "lz4", "gzip", "none")
-	maybe(4, "metadata.stats-mode", "none", "counts", "full", "truncate(4)")
-	maybe(6, "metadata.stats-dense-store", "false")
-	maybe(6, "metadata.stats-keep-first-n-columns", "2")
-	maybe(5, "manifest.compression", "snappy", "deflate", "null", "zstd")
-	maybe(5, "manifest.merge-min-count", "2")
-	maybe(5, "partition.legacy-name", "false")
-	maybe(6, "parquet.enable.dictionary", "false")
-	maybe(8, "file.suffix.include.compression", "true")
-	maybe(8, "data-file.prefix", "part-")
 }
 
-// definition is the schema file of the Java program.
-func (t *randomTable) definition() string {
+func (t *randomTable) metadataOptions() {
+	t.maybe(4, "metadata.stats-mode", "none", "counts", "full", "truncate(4)")
+	t.maybe(6, "metadata.stats-dense-store", "false")
+	t.maybe(6, "metadata.stats-keep-first-n-columns", "2")
+	t.maybe(5, "fields.c0.stats-mode", "none", "full", "counts", "truncate(2)")
+	t.maybe(5, "manifest.compression", "snappy", "deflate", "null", "zstd")
+	t.maybe(5, "manifest.merge-min-count", "2")
+	t.maybe(9, "manifest.target-file-size", "1 kb")
+}
+
+// definition is the table as the schema file of the Java program.
+func (t *randomTable) definition() string { return t.file("pk", "partition") }
+
+// ours is the same for this library.
+func (t *randomTable) ours() string { return t.file("primary-key", "partition-by") }
+
+func (t *randomTable) file(key, partition string) string {
 	columns := make([]map[string]any, len(t.columns))
 	for i, c := range t.columns {
-		typ := c.typ
+		columns[i] = map[string]any{"name": c.name, "type": c.typ}
 		if c.notNull {
-			typ += " NOT NULL"
+			columns[i]["type"] = c.typ + " NOT NULL"
 		}
-		columns[i] = map[string]any{"name": c.name, "type": typ}
+		if c.byDefault != "" {
+			columns[i]["default"] = c.byDefault
+		}
 	}
-	b, err := json.Marshal(map[string]any{"columns": columns, "pk": orEmpty(t.keys), "partition": orEmpty(t.parts), "options": t.options})
+	b, err := json.Marshal(map[string]any{"columns": columns, key: append([]string{}, t.keys...), partition: append([]string{}, t.parts...), "options": t.options})
 	if err != nil {
 		panic(err)
 	}
 	return string(b)
 }
 
-// ours is the same for this library.
-func (t *randomTable) ours() string {
-	return strings.NewReplacer(`"pk":`, `"primary-key":`, `"partition":`, `"partition-by":`).Replace(t.definition())
-}
-
-func orEmpty(s []string) []string { return append([]string{}, s...) }
-
-// batch is a random batch of JSON lines, with updates and deletes of known keys.
-func (t *randomTable) batch() []string {
-	lines := make([]string, t.r.IntN(40))
-	for i := range lines {
-		lines[i] = t.row()
+// batch is a random batch of JSON lines, with updates and deletes of known
+// keys; inside fixes columns to values.
+func (t *randomTable) batch(inside map[string]string) []string {
+	n := t.r.IntN(40)
+	if t.big && t.r.IntN(2) == 0 {
+		n = 2000 + t.r.IntN(3000)
+	}
+	lines := make([]string, 0, n)
+	done := make(map[string]bool)
+	for range n {
+		line, key := t.row(inside)
+		if t.once && done[key] {
+			continue
+		}
+		done[key] = true
+		lines = append(lines, line)
 	}
 	return lines
 }
 
-func (t *randomTable) row() string {
+// row draws a row, and tells the text of its key.
+func (t *randomTable) row(inside map[string]string) (line, id string) {
 	r := t.r
-	var key map[string]string
+	key := make(map[string]string)
 	if len(t.pool) > 0 && r.IntN(2) == 0 {
-		key = t.pool[r.IntN(len(t.pool))]
-	} else {
-		key = make(map[string]string)
+		key = maps.Clone(pick(r, t.pool...))
 	}
+	maps.Copy(key, inside)
 	var cells []string
-	if len(t.keys) > 0 && r.IntN(5) == 0 {
-		cells = append(cells, `"_kind":`+pickText(r, `"-D"`, `"+U"`, `"-U"`))
+	if len(t.keys) > 0 && t.rowKind == "" && r.IntN(5) == 0 {
+		cells = append(cells, `"_kind":`+pick(r, `"-D"`, `"+U"`, `"-U"`))
 	}
 	for _, c := range t.columns {
-		text := "null"
-		if slices.Contains(t.keys, c.name) {
+		text, fixed := inside[c.name]
+		switch {
+		case fixed:
+		case slices.Contains(t.keys, c.name):
 			if key[c.name] == "" {
 				key[c.name] = c.value(r)
 			}
 			text = key[c.name]
-		} else if c.notNull || r.IntN(6) > 0 {
+		case c.notNull || r.IntN(6) > 0:
 			text = c.value(r)
+		case r.IntN(2) == 0:
+			continue // a missing column is null, or its default
+		default:
+			text = "null"
 		}
 		cells = append(cells, quoted(c.name)+":"+text)
+		if seen := t.seen[c.name]; text != "null" && len(seen) < 30 {
+			t.seen[c.name] = append(seen, text)
+		}
 	}
-	t.pool = append(t.pool, key)
-	return "{" + strings.Join(cells, ",") + "}"
+	if len(t.keys) > 0 {
+		t.pool = append(t.pool, key)
+		for _, k := range t.keys {
+			id += key[k] + "\x00"
+		}
+	} else {
+		id = fmt.Sprint(len(t.pool), r.Uint64())
+	}
+	return "{" + strings.Join(cells, ",") + "}", id
 }

@@ -225,7 +225,7 @@ func TestDamageIsFound(t *testing.T) {
 	if code != exitFailure || !strings.Contains(out, filepath.Base(files[2])) || !strings.Contains(errs, "1 problem found") {
 		t.Errorf("exit %d\n%s\n%s", code, out, errs)
 	}
-	if out, errs, code := call(t, nil, "read", "shop.order_lines", "--warehouse", "w"); code != exitFailure || out != "" {
+	if out, errs, code := call(t, nil, "read", "shop.order_lines", "--warehouse", "w"); code != exitFailure || !strings.Contains(errs, filepath.Base(files[2])) {
 		t.Errorf("exit %d\n%s\n%s", code, out, errs)
 	}
 }
@@ -249,5 +249,34 @@ func TestProgressIsForTerminals(t *testing.T) {
 	p.done()
 	if errs.Len() > 0 {
 		t.Errorf("%q", errs.String())
+	}
+}
+
+func TestAnInterruptEndsAReadOfStandardInput(t *testing.T) {
+	t.Chdir(t.TempDir())
+	must(t, nil, "quickstart", "--warehouse", "w", "--json")
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	silent, w := io.Pipe() // never written, never closed before the end
+	defer w.Close()
+	var out, errs bytes.Buffer
+	a := &app{in: silent, out: &out, err: &errs, prompt: true}
+	if code := a.run(ctx, []string{"write", "shop.order_lines", "--warehouse", "w"}); code != exitFailure || !strings.Contains(errs.String(), "from the terminal") {
+		t.Error(code, errs.String())
+	}
+}
+
+func TestTheQuickstartQuotesAWarehouseForAShell(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for warehouse, want := range map[string]string{
+		"plain/dir":       " --warehouse plain/dir read ",
+		"with blank":      " --warehouse 'with blank' read ",
+		"mem://?region=x": "",
+		"it's":            ` --warehouse 'it'\''s' read `,
+	} {
+		out, _, code := call(t, nil, "quickstart", "--warehouse", warehouse)
+		if (code == 0) != (want != "") || !strings.Contains(out, want) {
+			t.Errorf("%s: exit %d\n%s", warehouse, code, out)
+		}
 	}
 }

@@ -27,7 +27,7 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE) // a reader that has had enough ends a command like any error: files are closed
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt ends what does not listen to the first
-	a := &app{in: os.Stdin, out: pipeWriter{os.Stdout}, err: os.Stderr, progressOn: isTerminal(os.Stderr), binaryOff: isTerminal(os.Stdout)}
+	a := &app{in: os.Stdin, out: pipeWriter{os.Stdout}, err: os.Stderr, prompt: isTerminal(os.Stdin), progressOn: isTerminal(os.Stderr), binaryOff: isTerminal(os.Stdout)}
 	os.Exit(a.run(ctx, os.Args[1:]))
 }
 

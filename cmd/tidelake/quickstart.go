@@ -255,7 +255,7 @@ func (q *tour) travel(ctx context.Context) error {
 func (q *tour) goOn() {
 	run, name := runName(), q.table.Name()
 	if q.warehouse != defaultWarehouse() {
-		run += " --warehouse " + q.warehouse
+		run += " --warehouse " + shellWord(q.warehouse)
 	}
 	q.say("Go on:\n")
 	for _, args := range []string{
@@ -292,7 +292,16 @@ func runName() string {
 // place is where a table lies, for people.
 func (q *tour) place(name string) string {
 	db, tb, _ := strings.Cut(name, ".")
-	return strings.TrimSuffix(q.warehouse, "/") + "/" + db + ".db/" + tb
+	root, _, _ := strings.Cut(q.warehouse, "?") // parameters of a bucket
+	return strings.TrimSuffix(root, "/") + "/" + db + ".db/" + tb
+}
+
+// shellWord quotes a word for a shell, if it has to be.
+func shellWord(word string) string {
+	if strings.ContainsAny(word, " \t?&*$;|<>()[]{}!#~'\"\\`") {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
 }
 
 // sameAsSource compares the table with the rows that MySQL held in the end.

@@ -21,6 +21,7 @@ import (
 type app struct {
 	in         io.Reader
 	out, err   io.Writer
+	prompt     bool             // in is a terminal
 	progressOn bool             // err is a terminal
 	binaryOff  bool             // out is a terminal
 	world      table.Components // the clock and the like; tests decide them
@@ -145,7 +146,11 @@ func (a *app) open(ctx context.Context) (*catalog.Catalog, error) {
 	if world.Logger == nil {
 		world.Logger = slog.New(warnings{a.err})
 	}
-	return catalog.Open(ctx, a.warehouse, table.Settings{TimeZone: a.loc, AllowOutsideRoots: a.outside}, world)
+	c, err := catalog.Open(ctx, a.warehouse, table.Settings{TimeZone: a.loc, AllowOutsideRoots: a.outside}, world)
+	if errors.Is(err, table.ErrInvalid) {
+		return nil, usage("--warehouse %q: %w", a.warehouse, err)
+	}
+	return c, err
 }
 
 // with runs f on the warehouse.

@@ -39,8 +39,11 @@ func dbCreate(a *app) *cobra.Command {
 				if unlessThere && errors.Is(err, table.ErrExists) {
 					return a.say("database "+args[0]+" is there already", cell{"database", args[0]}, cell{"created", false})
 				}
+				if err != nil && checkDatabase(args[0]) != nil {
+					return usageError{err}
+				}
 				if err != nil {
-					return a.hintDatabase(cmd.Context(), c, args[0], err)
+					return err
 				}
 				return a.say("created database "+args[0], cell{"database", args[0]}, cell{"created", true})
 			})

@@ -128,7 +128,7 @@ func (a *app) write(ctx context.Context, name, file string, f *writeFlags) error
 	if err != nil {
 		return err
 	}
-	in, err := a.openInput(file, f)
+	in, err := a.openInput(ctx, file, f)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (a *app) write(ctx context.Context, name, file string, f *writeFlags) error
 	})
 }
 
-func (a *app) openInput(file string, f *writeFlags) (input, error) {
+func (a *app) openInput(ctx context.Context, file string, f *writeFlags) (input, error) {
 	open := newTextInput
 	switch f.format {
 	case "parquet":
@@ -162,7 +162,10 @@ func (a *app) openInput(file string, f *writeFlags) (input, error) {
 		open = newEventInput
 	}
 	if file == "-" {
-		return open(io.NopCloser(a.in), f)
+		if a.prompt {
+			a.note("reading %s from the terminal, up to its end (ctrl-D)", f.format)
+		}
+		return open(interruptible(ctx, a.in), f)
 	}
 	r, err := os.Open(file)
 	if err != nil {
@@ -179,6 +182,18 @@ func (a *app) openInput(file string, f *writeFlags) (input, error) {
 		return open(unzipped{z, r}, f)
 	}
 	return open(r, f)
+}
+
+// interruptible reads r until ctx is done, though a read of a terminal or a
+// pipe may block for ever: that one is left behind.
+func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
+	from, to := io.Pipe()
+	context.AfterFunc(ctx, func() { to.CloseWithError(ctx.Err()) })
+	go func() {
+		_, err := io.Copy(to, r)
+		to.CloseWithError(err) // nil is the end
+	}()
+	return from
 }
 
 // unzipped reads a compressed file and closes it.

@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"time"
 
@@ -64,6 +65,8 @@ func (s *Scan) resolve(ctx context.Context) error {
 	switch o := s.options; {
 	case o.Snapshot != 0 && !o.AsOf.IsZero():
 		return fault.Invalid("a scan takes a snapshot id or a time, not both")
+	case o.Snapshot < 0:
+		return fault.Invalid(fmt.Sprintf("snapshot %d: snapshot ids begin at 1", o.Snapshot))
 	case o.Snapshot != 0:
 		s.snapshot, err = s.table.chain.Get(ctx, o.Snapshot)
 		if isNotFound(err) {

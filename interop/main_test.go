@@ -90,8 +90,9 @@ func number(name string, otherwise uint64) (uint64, error) {
 }
 
 // each runs f on share percent of the random tables asked for, but on one at
-// least. Every table has a seed of its own, which is its name in the output.
-func each(t *testing.T, servers *pool, share uint64, f func(w *world)) {
+// least. Every table has a seed of its own, which is its name in the output;
+// none has a type whose name contains one of without.
+func each(t *testing.T, servers *pool, share uint64, f func(w *world), without ...string) {
 	t.Parallel()
 	dir := t.TempDir()
 	if keep := os.Getenv("TIDELAKE_INTEROP_KEEP"); keep != "" {
@@ -108,7 +109,7 @@ func each(t *testing.T, servers *pool, share uint64, f func(w *world)) {
 	for i := range max(1, run.tables*share/100) {
 		seed := run.seed + i
 		ok := t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-			w := newWorld(t, servers, cat, dir, "t"+strconv.FormatUint(i, 10), seed)
+			w := newWorld(t, servers, cat, dir, "t"+strconv.FormatUint(i, 10), seed, without)
 			defer w.end()
 			f(w)
 		})

@@ -19,6 +19,7 @@ type randomTable struct {
 	parts   []string
 	options map[string]string
 
+	without []string            // types that are left out
 	big     bool                // batches of some thousand rows
 	once    bool                // at most one row of a key in a batch
 	rowKind string              // the column that holds the row kind, "" for none
@@ -33,9 +34,10 @@ type randomColumn struct {
 	value     maker
 }
 
-// newRandomTable draws types, keys, partitions, buckets and options.
-func newRandomTable(r *rand.Rand) *randomTable {
-	t := &randomTable{r: r, options: map[string]string{}, seen: map[string][]string{}}
+// newRandomTable draws types, keys, partitions, buckets and options. No column
+// has a type whose name contains one of without.
+func newRandomTable(r *rand.Rand, without ...string) *randomTable {
+	t := &randomTable{r: r, without: without, options: map[string]string{}, seen: map[string][]string{}}
 	keyed := r.IntN(4) > 0
 	wide := r.IntN(14) == 0
 	t.big = !wide && r.IntN(14) == 0
@@ -102,10 +104,7 @@ func (t *randomTable) addValues(wide bool) {
 		depth = 2
 	}
 	for i := range n {
-		typ, value := randomType(r, r.IntN(depth))
-		if r.IntN(2) == 0 {
-			typ, value = randomType(r, 0)
-		}
+		typ, value := t.valueType(depth)
 		c := randomColumn{name: fmt.Sprintf("c%d", i), typ: typ, value: value, notNull: r.IntN(8) == 0}
 		if r.IntN(15) == 0 {
 			c.name = pick(r, "Größe ", "a b", "Select", "x-") + c.name
@@ -114,6 +113,16 @@ func (t *randomTable) addValues(wide bool) {
 			c.byDefault = d
 		}
 		t.columns = append(t.columns, c)
+	}
+}
+
+// valueType is a scalar type half the time, and never one that is left out.
+func (t *randomTable) valueType(depth int) (string, maker) {
+	for {
+		typ, value := randomType(t.r, t.r.IntN(2)*t.r.IntN(depth))
+		if !slices.ContainsFunc(t.without, func(out string) bool { return strings.Contains(typ, out) }) {
+			return typ, value
+		}
 	}
 }
 
@@ -213,7 +222,7 @@ func (t *randomTable) metadataOptions() {
 	t.maybe(4, "metadata.stats-mode", "none", "counts", "full", "truncate(4)")
 	t.maybe(6, "metadata.stats-dense-store", "false")
 	t.maybe(6, "metadata.stats-keep-first-n-columns", "2")
-	t.maybe(5, "fields.c0.stats-mode", "none", "full", "counts", "truncate(2)")
+	t.maybe(5, "fields."+pick(t.r, t.columns...).name+".stats-mode", "none", "full", "counts", "truncate(2)")
 	t.maybe(5, "manifest.compression", "snappy", "deflate", "null", "zstd")
 	t.maybe(5, "manifest.merge-min-count", "2")
 	t.maybe(9, "manifest.target-file-size", "1 kb")

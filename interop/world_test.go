@@ -28,10 +28,10 @@ type world struct {
 	rand *randomTable
 }
 
-func newWorld(t *testing.T, servers *pool, cat *catalog.Catalog, dir, name string, seed uint64) *world {
+func newWorld(t *testing.T, servers *pool, cat *catalog.Catalog, dir, name string, seed uint64, without []string) *world {
 	t.Helper()
 	w := &world{t: t, dir: dir, cat: cat, id: catalog.Identifier{Database: "r", Table: name}}
-	w.rand = newRandomTable(rand.New(rand.NewPCG(seed, 1)))
+	w.rand = newRandomTable(rand.New(rand.NewPCG(seed, 1)), without...)
 	w.java = &peer{server: servers.take(t), dir: dir}
 	return w
 }

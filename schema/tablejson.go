@@ -51,6 +51,11 @@ func (r *treeReader) table(tree any) *Table {
 		t.Fields = append(t.Fields, r.field(fmt.Sprintf("fields[%d]", i), v, 1))
 	}
 	t.HighestFieldID = int(r.integer("highestFieldId", o.values["highestFieldId"], 32))
+	for _, name := range []string{"fields", "partitionKeys", "primaryKeys", "options"} {
+		if _, ok := o.values[name]; !ok { // every writer writes them; a table without its key would show rows twice
+			r.fail("schema", "member %q is missing", name)
+		}
+	}
 	t.PartitionKeys = r.texts("partitionKeys", o.values["partitionKeys"])
 	t.PrimaryKeys = r.texts("primaryKeys", o.values["primaryKeys"])
 	t.Options = r.textMap("options", o.values["options"])

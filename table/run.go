@@ -120,7 +120,9 @@ func (f *fileRun) openNext() error {
 	}
 	f.reader, err = datafile.Open(f.ctx, f.object, key, datafile.ReaderOptions{
 		Format: fileFormat(meta.Name), Fields: f.asked(), BatchRows: f.batch, Alloc: s.table.world.Alloc,
-		Keep: f.keep(meta, own), Parallel: f.columnsAtOnce(), Prefetch: !f.merging && f.split.parallel > 1,
+		// Files of append tables may have been taken over from elsewhere, without columns added later.
+		Complete: len(own.PrimaryKeys) > 0,
+		Keep:     f.keep(meta, own), Parallel: f.columnsAtOnce(), Prefetch: !f.merging && f.split.parallel > 1,
 	})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -152,6 +153,14 @@ func (f *avroFile) bind(record *avro.Schema) error {
 			}
 		}
 		f.fields = append(f.fields, af)
+	}
+	if !f.opts.Complete {
+		return nil
+	}
+	for _, want := range f.opts.Fields {
+		if !slices.ContainsFunc(f.fields, func(have avroField) bool { return have.name == want.Name }) {
+			return lacks(f.name, want.Name)
+		}
 	}
 	return nil
 }

@@ -35,6 +35,10 @@ type ReaderOptions struct {
 	// those of precision above 6 that Arrow cannot hold are an error.
 	Fields []schema.Field
 
+	// Complete says that the writer put every one of Fields into the file, so
+	// that a column the file lacks is fault.ErrCorrupt instead of nulls.
+	Complete bool
+
 	// BatchRows is the largest number of rows in a batch, 0 for 8192. Batches
 	// are shorter at row groups, at gaps left by Keep, and where values are large.
 	BatchRows int

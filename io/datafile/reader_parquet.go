@@ -3,6 +3,7 @@ package datafile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -67,6 +68,10 @@ func openParquet(ctx context.Context, obj store.Object, name string, opts Reader
 		return nil, fault.Corrupt(name, "parquet metadata", err)
 	}
 	for i, f := range opts.Fields {
+		if opts.Complete && root.kid(f.Name) == nil {
+			p.close()
+			return nil, lacks(name, f.Name)
+		}
 		c, err := bindColumn(f, as.Field(i).Type, root, opts.Alloc, p.newLeaf)
 		if err != nil {
 			p.close()
@@ -76,6 +81,11 @@ func openParquet(ctx context.Context, obj store.Object, name string, opts Reader
 		p.order = append(p.order, i)
 	}
 	return p, nil
+}
+
+// lacks is a file without one of its columns.
+func lacks(name, column string) error {
+	return fault.Corrupt(name, fmt.Sprintf("column %q is not in the file", column), nil)
 }
 
 // bindError is a mismatch of schema and file.

@@ -3,6 +3,7 @@ package datafile
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"math"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -113,15 +114,18 @@ func thriftInt(dst []byte, skip byte, v int) []byte {
 	return binary.AppendVarint(append(dst, skip<<4|thriftInt32), int64(v))
 }
 
-func appendPageHeader(dst []byte, kind, unpacked, packed int) []byte {
+// appendPageHeader begins the header of a page that is stored as packed. The
+// checksum is Java's default too: a flipped bit is noticed instead of read.
+func appendPageHeader(dst []byte, kind, unpacked int, packed []byte) []byte {
 	dst = thriftInt(dst, 1, kind)
 	dst = thriftInt(dst, 1, unpacked)
-	return thriftInt(dst, 1, packed)
+	dst = thriftInt(dst, 1, len(packed))
+	return thriftInt(dst, 1, int(int32(crc32.ChecksumIEEE(packed))))
 }
 
-func appendDataHeader(dst []byte, unpacked, packed, values int, enc parquet.Encoding) []byte {
+func appendDataHeader(dst []byte, unpacked int, packed []byte, values int, enc parquet.Encoding) []byte {
 	dst = appendPageHeader(dst, 0, unpacked, packed)
-	dst = append(dst, 2<<4|thriftStruct) // field 5
+	dst = append(dst, 1<<4|thriftStruct) // field 5
 	dst = thriftInt(dst, 1, values)
 	dst = thriftInt(dst, 1, int(enc))
 	dst = thriftInt(dst, 1, int(parquet.Encodings.RLE))
@@ -129,9 +133,9 @@ func appendDataHeader(dst []byte, unpacked, packed, values int, enc parquet.Enco
 	return append(dst, 0, 0)
 }
 
-func appendDictHeader(dst []byte, unpacked, packed, entries int) []byte {
+func appendDictHeader(dst []byte, unpacked int, packed []byte, entries int) []byte {
 	dst = appendPageHeader(dst, 2, unpacked, packed)
-	dst = append(dst, 4<<4|thriftStruct) // field 7
+	dst = append(dst, 3<<4|thriftStruct) // field 7
 	dst = thriftInt(dst, 1, entries)
 	dst = thriftInt(dst, 1, int(parquet.Encodings.PlainDict))
 	return append(dst, 1<<4|thriftFalse, 0, 0)

@@ -187,7 +187,7 @@ func (c *column) endPage(s *scratch) error {
 	stats := c.vals.endPage()
 	stats.SetNullCount(int64(c.nulls))
 	stats.AllNullValue = c.nulls == levels
-	s.header = appendDataHeader(s.header[:0], len(page), len(data), levels, enc)
+	s.header = appendDataHeader(s.header[:0], len(page), data, levels, enc)
 	err = c.chunk.add(s.header, data, pageInfo{firstRow: c.chunk.rows, enc: enc, stats: stats}, len(page))
 	c.chunk.values += int64(levels)
 	c.chunk.rows += int64(c.rows)
@@ -320,7 +320,7 @@ func (c *column) endChunk(s *scratch) error {
 	full := wayFull
 	data, err := c.pack(s, dict, 0, 0, false, &full)
 	c.dict.data = append(c.dict.data, data...)
-	c.dict.header = appendDictHeader(c.dict.header, len(dict), len(data), entries)
+	c.dict.header = appendDictHeader(c.dict.header, len(dict), data, entries)
 	return c.wrap(err)
 }
 

@@ -70,13 +70,15 @@ func newRandomTable(r *rand.Rand, without ...string) *randomTable {
 
 // partitionValues are few for each type, and include what paths must escape.
 var partitionValues = map[string][]string{
-	"STRING":       {`"a"`, `"b=c/d"`, `"2026-01-01"`, `"ä %"`, `""`, `" "`},
-	"INT":          {"0", "-7", "2026"},
-	"BIGINT":       {"1", "9007199254740993"},
-	"DATE":         {`"2026-01-01"`, `"1969-12-31"`},
-	"BOOLEAN":      {"true", "false"},
-	"TIMESTAMP(3)": {`"2026-01-01T10:00:00.000"`, `"1969-12-31T23:59:59.999"`},
-	"TINYINT":      {"-1", "5"},
+	"STRING":                            {`"a"`, `"b=c/d"`, `"2026-01-01"`, `"ä %"`, `""`, `" "`},
+	"INT":                               {"0", "-7", "2026"},
+	"BIGINT":                            {"1", "9007199254740993"},
+	"DATE":                              {`"2026-01-01"`, `"1969-12-31"`},
+	"BOOLEAN":                           {"true", "false"},
+	"TIMESTAMP(3)":                      {`"2026-01-01T10:00:00.000"`, `"1969-12-31T23:59:59.999"`},
+	"TINYINT":                           {"-1", "5"},
+	"DECIMAL(9, 2)":                     {`"1.50"`, `"-0.01"`},
+	"TIMESTAMP(3) WITH LOCAL TIME ZONE": {`"2026-01-01T10:00:00.000Z"`, `"2026-01-01T10:00:00.123Z"`},
 }
 
 func (t *randomTable) addPartition(name string, keyed bool) {

@@ -102,7 +102,7 @@ func (w *world) javaReplaces(s step) {
 				text = s
 			}
 			if strings.HasPrefix(w.column(name).typ, "TIMESTAMP") {
-				text = strings.Replace(text, "T", " ", 1)
+				text = strings.TrimSuffix(strings.Replace(text, "T", " ", 1), "Z")
 			}
 			parts = append(parts, name+"="+text)
 		}
@@ -144,7 +144,7 @@ func (w *world) goRow(cells map[string]string) table.Row {
 				w.must(err)
 				v = at
 			case strings.HasPrefix(typ, "TIMESTAMP"):
-				at, err := time.Parse("2006-01-02T15:04:05.999999999", x)
+				at, err := time.Parse("2006-01-02T15:04:05.999999999", strings.TrimSuffix(x, "Z"))
 				w.must(err)
 				v = at
 			}

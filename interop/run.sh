@@ -23,17 +23,21 @@ if ! built peer/target; then
   echo "$sources" > peer/target/sources
 fi
 
-# Paimon 2.0 reads and writes a sample too. Maven Central mirrors do not all
-# have its bundle; the jar for Flink holds the same classes.
+# Paimon 2.0 reads and writes a sample too. Its bundle, and the parent POMs that
+# Maven wants to read before any of its jars, are not in every repository; the
+# jar for Flink holds the same classes. So that one is taken, through a local
+# repository in which empty POMs stand for the parents.
 paimon2=2.0.0
-flink=org/apache/paimon/paimon-flink-2.0/$paimon2/paimon-flink-2.0-$paimon2.jar
-flink_sha256=f9999454cd1827da1a96556a6ef0525a98fddcfa4370837a51119fecc181f5f0
 fetch_paimon2() { # fetch_paimon2 DIR
-  mvn -q -B -f peer/pom.xml dependency:copy -Dartifact=org.apache.paimon:paimon-bundle:$paimon2 -DoutputDirectory="$1" >/dev/null 2>&1 && return
-  echo "interop: no paimon-bundle $paimon2 here, taking the jar for Flink"
-  python3 -c 'import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])' \
-    "https://repo1.maven.org/maven2/$flink" "$1/paimon-$paimon2.jar" &&
-    echo "$flink_sha256  $1/paimon-$paimon2.jar" | sha256sum --check --quiet
+  local repo=$cache/m2-$paimon2 parent
+  for parent in paimon-parent paimon-flink; do
+    mkdir -p "$repo/org/apache/paimon/$parent/$paimon2"
+    printf '<project><modelVersion>4.0.0</modelVersion><groupId>org.apache.paimon</groupId><artifactId>%s</artifactId><version>%s</version><packaging>pom</packaging></project>\n' \
+      "$parent" "$paimon2" > "$repo/org/apache/paimon/$parent/$paimon2/$parent-$paimon2.pom"
+  done
+  mvn -q -B -Dmaven.repo.local="$repo" -f peer/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.6.0:get \
+    -Dartifact=org.apache.paimon:paimon-flink-2.0:$paimon2 -Dtransitive=false &&
+    cp "$repo/org/apache/paimon/paimon-flink-2.0/$paimon2/paimon-flink-2.0-$paimon2.jar" "$1/paimon-$paimon2.jar"
 }
 build_paimon2() { # build_paimon2 HOME
   rm -rf "$1" && mkdir -p "$1/target/lib" "$1/target/classes" && cp peer/peer "$1/" || return

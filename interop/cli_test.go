@@ -17,7 +17,7 @@ func TestCommandLine(t *testing.T) {
 	if run.program == "" {
 		t.Fatal("cmd/tidelake does not build")
 	}
-	each(t, run.java, 25, func(w *world) {
+	each(t, run.java, 5, func(w *world) {
 		w.tidelake("table", "create", w.id.String(), "--schema", w.file([]string{w.rand.ours()}))
 		for range 1 + w.rand.r.IntN(3) {
 			w.tidelake("write", w.id.String(), w.file(w.rand.batch(nil)), "--format", "jsonl")

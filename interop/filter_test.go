@@ -13,7 +13,7 @@ import (
 
 // TestFiltersAgree asks both sides the same questions, and for some columns.
 func TestFiltersAgree(t *testing.T) {
-	each(t, run.java, 60, func(w *world) {
+	each(t, run.java, 20, func(w *world) {
 		w.filled(w.half())
 		if w.half() {
 			w.write(w.half(), w.rand.batch(nil))

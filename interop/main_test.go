@@ -22,7 +22,7 @@ import (
 // run is what the whole run shares.
 var run struct {
 	seed    uint64
-	tables  uint64            // random tables a direction
+	tables  uint64            // random tables in each direction; a share of them in other tests
 	java    *pool             // Paimon 1.4, from peer/
 	java2   *pool             // Paimon 2.0, nil where it could not be built
 	python  *pool             // pypaimon, nil where it could not be installed
@@ -44,7 +44,7 @@ func begin(m *testing.M) (code int, err error) {
 	if run.seed, err = number("TIDELAKE_INTEROP_SEED", uint64(time.Now().UnixNano())); err != nil {
 		return 1, err
 	}
-	if run.tables, err = number("TIDELAKE_INTEROP_TABLES", 60); err != nil {
+	if run.tables, err = number("TIDELAKE_INTEROP_TABLES", 500); err != nil {
 		return 1, err
 	}
 	run.done = make(map[string]uint64)

@@ -29,7 +29,7 @@ func TestPythonReadsWhatGoWrites(t *testing.T) {
 	if run.python == nil {
 		t.Skip("TIDELAKE_PYTHON is not set: run.sh installs pypaimon where it can")
 	}
-	each(t, run.java, 40, func(w *world) {
+	each(t, run.java, 10, func(w *world) {
 		python := run.python.take(w.t)
 		w.create(true)
 		for range 1 + w.rand.r.IntN(4) {

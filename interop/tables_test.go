@@ -40,7 +40,7 @@ func TestGoReadsWhatJavaWrites(t *testing.T) {
 }
 
 func TestBothWriteInTurn(t *testing.T) {
-	each(t, run.java, 100, func(w *world) {
+	each(t, run.java, 30, func(w *world) {
 		w.create(w.half())
 		for range 2 + w.rand.r.IntN(6) {
 			s := w.step()
@@ -56,7 +56,7 @@ func TestBothWriteInTurn(t *testing.T) {
 // TestSameStepsMakeSameRows does the same things to two tables, to one with
 // each side, so that the meaning of writes is compared too.
 func TestSameStepsMakeSameRows(t *testing.T) {
-	each(t, run.java, 60, func(w *world) {
+	each(t, run.java, 20, func(w *world) {
 		other := w.twin()
 		w.create(true)
 		other.create(false)
@@ -75,7 +75,7 @@ func TestPaimon2(t *testing.T) {
 	if run.java2 == nil {
 		t.Skip("TIDELAKE_PEER_2_0 is not set: run.sh builds it where Maven Central has the files")
 	}
-	each(t, run.java2, 25, func(w *world) {
+	each(t, run.java2, 5, func(w *world) {
 		w.create(w.half())
 		for range 2 + w.rand.r.IntN(4) {
 			s := w.step()

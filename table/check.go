@@ -1,6 +1,7 @@
 package table
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -267,7 +268,7 @@ func (c *checker) decode(ctx context.Context, e manifest.Entry, changelog bool) 
 	keyed := len(own.PrimaryKeys) > 0
 	fields := own.Fields
 	if keyed {
-		fields = own.FileFields(true)
+		fields = own.FileFields(false)
 	}
 	reader, err := datafile.Open(ctx, object, key, datafile.ReaderOptions{Format: fileFormat(f.Name), Fields: fields, Alloc: c.table.world.Alloc})
 	if err != nil {
@@ -312,7 +313,8 @@ func (w *fileWalk) batch(rec arrow.RecordBatch) error {
 	if len(w.table.PrimaryKeys) == 0 {
 		return nil
 	}
-	numbers, kinds := rec.Column(0).(*array.Int64).Values(), rec.Column(1).(*array.Int8).Values()
+	at := len(w.table.KeyFields()) // the key columns come first
+	numbers, kinds := rec.Column(at).(*array.Int64).Values(), rec.Column(at+1).(*array.Int8).Values()
 	if first == 0 {
 		w.lo, w.hi = numbers[0], numbers[0]
 	}
@@ -332,17 +334,27 @@ func (w *fileWalk) batch(rec arrow.RecordBatch) error {
 func (w *fileWalk) keys(rec arrow.RecordBatch, first int64) error {
 	fields := w.table.KeyFields()
 	types := typesOf(fields)
-	at := make([]int, len(fields))
+	stored, at := make([]int, len(fields)), make([]int, len(fields))
 	for i, f := range fields {
-		at[i] = 2 + w.table.Index(f.Name)
+		stored[i], at[i] = i, len(fields)+2+w.table.Index(f.Name)
+		if rec.Column(i).NullN() == int(rec.NumRows()) {
+			stored[i] = at[i] // a thin file stores its key once
+		}
 	}
 	enc, err := binaryrow.NewEncoder(types, pick(rec, at))
 	if err != nil {
 		return err
 	}
-	var key []byte
+	twin, err := binaryrow.NewEncoder(types, pick(rec, stored))
+	if err != nil {
+		return err
+	}
+	var key, other []byte
 	for row := range int(rec.NumRows()) {
-		key = enc.Append(key[:0], row)
+		key, other = enc.Append(key[:0], row), twin.Append(other[:0], row)
+		if !bytes.Equal(key, other) {
+			return fmt.Errorf("row %d: its key columns differ from the columns they repeat", first+int64(row))
+		}
 		if w.min == nil {
 			w.min = slices.Clone(key)
 		} else if binaryrow.Compare(types, w.max, key) >= 0 {

@@ -110,7 +110,7 @@ func TestATruncatedFileIsNamed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for n := int64(0); n < info.Size; n += max(1, info.Size/40) {
+		for n := int64(0); n < info.Size; n += max(1, info.Size*slow/40) {
 			sick := clone(t, st, func(key string, data []byte) ([]byte, bool) {
 				if key == cut {
 					data = data[:n]
@@ -147,10 +147,7 @@ func TestAFlippedBitNeverChangesRows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		step := max(1, info.Size/150)
-		if testing.Short() {
-			step = max(1, info.Size/20)
-		}
+		step := max(1, info.Size*slow/150)
 		for at := int64(0); at < info.Size; at += step {
 			sick := clone(t, st, func(key string, data []byte) ([]byte, bool) {
 				if key == hit {

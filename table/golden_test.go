@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,47 +69,64 @@ var refused = map[string]string{
 	"types_variant":                     `VARIANT`,
 }
 
-// golden unpacks the tables written by Apache Paimon 1.4.2 and what its own
-// reader returned from them.
+// golden is where the tables written by Apache Paimon 1.4.2 are unpacked, with
+// what its own reader returned from them. Tests only read there.
 func golden(t testing.TB) string {
 	t.Helper()
-	dir := t.TempDir()
-	f, err := os.Open("testdata/paimon-1.4.2.tar.gz")
+	dir, err := unpacked()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return dir
+}
+
+var unpackedDir string // removed when the tests are done
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if unpackedDir != "" {
+		os.RemoveAll(unpackedDir)
+	}
+	os.Exit(code)
+}
+
+var unpacked = sync.OnceValues(func() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "golden"); err != nil {
+		return "", err
+	}
+	unpackedDir = dir
+	f, err := os.Open("testdata/paimon-1.4.2.tar.gz")
+	if err != nil {
+		return "", err
 	}
 	defer f.Close()
 	zr, err := gzip.NewReader(f)
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	for tr := tar.NewReader(zr); ; {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			return dir
+			return dir, nil
 		}
 		if err != nil {
-			t.Fatal(err)
+			return "", err
 		}
-		unpack(t, tr, h, filepath.Join(dir, filepath.Clean(h.Name)))
+		if err := unpack(tr, h, filepath.Join(dir, filepath.Clean(h.Name))); err != nil {
+			return "", err
+		}
 	}
-}
+})
 
-func unpack(t testing.TB, r io.Reader, h *tar.Header, to string) {
-	t.Helper()
+func unpack(r io.Reader, h *tar.Header, to string) error {
 	if h.Typeflag == tar.TypeDir {
-		if err := os.MkdirAll(to, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		return
+		return os.MkdirAll(to, 0o755)
 	}
 	data, err := io.ReadAll(r)
-	if err == nil {
-		err = os.WriteFile(to, data, 0o644)
-	}
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
+	return os.WriteFile(to, data, 0o644)
 }
 
 // TestGoldenTablesReadAsJavaReadsThem reads every table that real Paimon wrote.

@@ -56,7 +56,7 @@ func TestMemoryOfAWriterIsBoundedByItsBuffer(t *testing.T) {
 		buckets string
 		batches int
 	}{
-		{"primary-key: [k]", "1", 100}, {"primary-key: [k]", "500", 12}, {"", "-1", 60}, {"", "12", 60},
+		{"primary-key: [k]", "1", 64 / slow}, {"primary-key: [k]", "500", 8 / slow}, {"", "-1", 40 / slow}, {"", "12", 40 / slow},
 	} {
 		t.Run(c.key+c.buckets, func(t *testing.T) {
 			st := store.NewMem()

@@ -401,10 +401,7 @@ type model map[string]string
 // Random updates and deletes over several commits with files of a few rows; a
 // filter must give what it gives over the plain rows, no old version ever.
 func TestFiltersNeverBringBackOldVersions(t *testing.T) {
-	rounds := 40
-	if testing.Short() {
-		rounds = 8
-	}
+	const rounds = 32 / slow
 	for seed := range rounds {
 		random := rand.New(rand.NewPCG(uint64(seed), 7))
 		option := []string{fmt.Sprintf("bucket=%d", 1+random.IntN(2)), "target-file-size=1 b", "write-buffer-size=1 kb", "source.split.target-size=1 kb"}

@@ -69,7 +69,10 @@ type scratch struct {
 
 func newColumn(descr *pqschema.Column, field int, p path, trial dictTrial, pageBytes int, c codec) *column {
 	col := &column{descr: descr, name: descr.Path(), field: field, path: p, codec: c, pageBytes: pageBytes}
-	if trial.state != dictNever && p.leaf().Kind == schema.Boolean {
+	// Java looks for a wide decimal in the dictionary by its shortest bytes, not
+	// by those of the column's width, and so finds none: it writes none either.
+	wide := descr.PhysicalType() == parquet.Types.FixedLenByteArray
+	if p.leaf().Kind == schema.Boolean || wide {
 		trial.state = dictNever
 	}
 	col.vals = newValues(p.leaf(), trial)

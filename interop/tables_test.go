@@ -54,9 +54,12 @@ func TestBothWriteInTurn(t *testing.T) {
 }
 
 // TestSameStepsMakeSameRows does the same things to two tables, to one with
-// each side, so that the meaning of writes is compared too.
+// each side, so that the meaning of writes is compared too. Both compact at the
+// same moments only: compaction forgets deletes, and with a sequence field an
+// older row of the key that comes later shows then.
 func TestSameStepsMakeSameRows(t *testing.T) {
 	each(t, run.java, 20, func(w *world) {
+		w.rand.options["write-only"] = "true"
 		other := w.twin()
 		w.create(true)
 		other.create(false)

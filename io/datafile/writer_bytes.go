@@ -246,11 +246,6 @@ func (v *bytesValues) toPlain() {
 	v.dict.reset()
 }
 
-// delta: none. Lengths apart from bytes (DELTA_LENGTH_BYTE_ARRAY) would pack
-// better, but Paimon's reader takes the wrong lengths after the first batch of
-// a page.
-func (v *bytesValues) delta(dst []byte) ([]byte, parquet.Encoding, bool) { return dst, 0, false }
-
 func (v *bytesValues) settle() {
 	if v.trial.on() && len(v.ids) > 0 &&
 		!v.trial.keep(len(v.ids), len(v.dict.ends), v.dict.bytes(), v.unpacked) {

@@ -41,9 +41,8 @@ type column struct {
 	def, rep []uint8  // levels of a nested column
 
 	// What the last trial found best.
-	pagesToTrial       int
-	useDelta           bool
-	plainWay, deltaWay way
+	pagesToTrial int
+	plainWay     way
 
 	chunkNulls, fileNulls int64
 
@@ -60,11 +59,11 @@ type packedDict struct {
 
 // scratch is what one worker needs while it encodes; none of it survives a call.
 type scratch struct {
-	page, page2         []byte
-	packed, other, kept []byte
-	header              []byte
-	rows                []int32
-	levels              levels
+	page          []byte
+	packed, other []byte
+	header        []byte
+	rows          []int32
+	levels        levels
 }
 
 func newColumn(descr *pqschema.Column, field int, p path, trial dictTrial, pageBytes int, c codec) *column {
@@ -207,37 +206,18 @@ func (c *column) endPage(s *scratch) error {
 // in all the ways that it could be; the best serves it and those that follow.
 const trialPages = 32
 
-// encode appends the values to the levels and packs both.
+// encode appends the values to the levels and packs both. Integers are never
+// kept as differences (DELTA_BINARY_PACKED): Java's reader returns wrong
+// values when a filter lets it skip into such a page.
 func (c *column) encode(s *scratch, levels []byte) (page, packed []byte, enc parquet.Encoding, err error) {
 	trial := c.pagesToTrial == 0
 	if trial {
 		c.pagesToTrial = trialPages
 	}
 	c.pagesToTrial--
-	if c.useDelta && !trial {
-		if s.page2, enc, c.useDelta = c.vals.delta(append(s.page2[:0], levels...)); c.useDelta {
-			packed, err = c.pack(s, s.page2, 0, 0, false, &c.deltaWay)
-			return s.page2, packed, enc, err
-		}
-	}
 	s.page, enc = c.vals.encode(levels)
 	packed, err = c.pack(s, s.page, len(levels), c.vals.stride(), trial, &c.plainWay)
-	if err != nil || !trial {
-		return s.page, packed, enc, err
-	}
-	c.useDelta = false
-	delta, deltaEnc, ok := c.vals.delta(append(s.page2[:0], levels...))
-	s.page2 = delta
-	if !ok {
-		return s.page, packed, enc, nil
-	}
-	s.packed, s.kept = s.kept, s.packed // keeps packed from being overwritten
-	packedDelta, err := c.pack(s, delta, 0, 0, true, &c.deltaWay)
-	if err != nil || len(packedDelta) >= len(packed) {
-		return s.page, packed, enc, err
-	}
-	c.useDelta = true
-	return delta, packedDelta, deltaEnc, nil
+	return s.page, packed, enc, err
 }
 
 // way is how a column's pages are packed.

@@ -156,20 +156,6 @@ func (v *fixedValues[T]) settle() {
 	}
 }
 
-func (v *fixedValues[T]) delta(dst []byte) ([]byte, parquet.Encoding, bool) {
-	v.settle()
-	if len(v.page) == 0 {
-		return dst, 0, false
-	}
-	switch page := any(v.page).(type) {
-	case []int32:
-		return appendDelta(dst, page), parquet.Encodings.DeltaBinaryPacked, true
-	case []int64:
-		return appendDelta(dst, page), parquet.Encodings.DeltaBinaryPacked, true
-	}
-	return dst, 0, false
-}
-
 func (v *fixedValues[T]) encode(dst []byte) ([]byte, parquet.Encoding) {
 	v.settle()
 	if len(v.ids) > 0 {

@@ -25,10 +25,11 @@ type values interface {
 	fit(lo, hi, room int) int // how many of rows lo..hi-1 take at most room bytes unencoded
 	raw() int                 // unencoded bytes in the page so far
 
-	// encode appends the page's values, by dictionary or plain, and delta the
-	// same in a form of differences if there is one; neither ends the page.
+	// encode appends the page's values, by dictionary or plain; it does not end
+	// the page. Text is never kept with its lengths apart
+	// (DELTA_LENGTH_BYTE_ARRAY): Paimon's reader takes the wrong lengths after
+	// the first batch of a page.
 	encode(dst []byte) ([]byte, parquet.Encoding)
-	delta(dst []byte) ([]byte, parquet.Encoding, bool)
 	// stride is what every value takes in the plain page, its length included,
 	// if they are strings of one length; else 0.
 	stride() int
@@ -237,8 +238,6 @@ func (v *boolValues) encode(dst []byte) ([]byte, parquet.Encoding) {
 	}
 	return append(dst, v.page[:used]...), parquet.Encodings.Plain
 }
-
-func (v *boolValues) delta(dst []byte) ([]byte, parquet.Encoding, bool) { return dst, 0, false }
 
 func (v *boolValues) stride() int { return 0 }
 

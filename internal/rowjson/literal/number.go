@@ -99,7 +99,11 @@ func (n *Number) set(whole, fraction string, exponent int) {
 	n.digits = strings.TrimRight(n.digits, "0")
 	if n.digits == "" {
 		*n = Number{} // -0 is 0
+		return
 	}
+	// Beyond what an exponent can say the size no longer matters; it only has
+	// to be what String's text reads back as.
+	n.point = min(max(n.point, 1-maxExponent), maxExponent)
 }
 
 // FromInt is the number of an integer.

@@ -59,7 +59,9 @@ type ingestFlags struct {
 	rows, keys, seed                  uint64
 	cols, commits, repeat             int
 	ratio                             float64
-	appendOnly                        bool
+	appendOnly, noWarmup              bool
+	format                            string
+	warmRows                          uint64
 }
 
 func ingest(ctx context.Context, args []string) error {
@@ -77,6 +79,10 @@ func ingest(ctx context.Context, args []string) error {
 	fs.StringVar(&f.options, "options", "", "table options k=v,k=v")
 	fs.Float64Var(&f.ratio, "upsert-ratio", -1, "share of rows that update an earlier key")
 	fs.BoolVar(&f.appendOnly, "append", false, "no primary key")
+	fs.StringVar(&f.format, "format", "parquet", "table option file.format")
+	fs.BoolVar(&f.noWarmup, "no-warmup", false, "no round before the one that is timed")
+	fs.Uint64Var(&f.warmRows, "warm-rows", 0, "rows of that round, 0 for a tenth and at least 200000")
+	fs.Bool("wait-each", false, "for the Java program: here every commit is whole when it returns")
 	profile := fs.String("cpuprofile", "", "write a CPU profile to this file")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -86,6 +92,9 @@ func ingest(ctx context.Context, args []string) error {
 		return err
 	}
 	defer stop()
+	if err := f.warmUp(ctx); err != nil {
+		return err
+	}
 	for range f.repeat {
 		if err := ingestOnce(ctx, f); err != nil {
 			return err
@@ -94,8 +103,48 @@ func ingest(ctx context.Context, args []string) error {
 	return nil
 }
 
+// warmUp loads a smaller table, like the Java program, and drops it.
+func (f ingestFlags) warmUp(ctx context.Context) error {
+	if f.noWarmup {
+		return nil
+	}
+	c, err := catalog.Open(ctx, f.warehouse, table.Settings{}, table.Components{})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	rows := f.warmRows
+	if rows == 0 {
+		rows = max(200_000, f.rows/10)
+	}
+	f.table, f.rows, f.commits = f.table+"_warm", rows, 2
+	t, err := fresh(ctx, c, f)
+	if err != nil {
+		return err
+	}
+	g, sc, err := f.generator(t)
+	if err != nil {
+		return err
+	}
+	if _, err := load(ctx, t, g, sc, f); err != nil {
+		return err
+	}
+	id, err := catalog.ParseIdentifier(f.table)
+	if err != nil {
+		return err
+	}
+	return c.DropTable(ctx, id)
+}
+
+func (f ingestFlags) generator(t *table.Table) (*benchrows.Generator, *arrow.Schema, error) {
+	g := benchrows.New(f.seed, f.keys, f.cols)
+	g.UpsertRatio = f.ratio
+	sc, err := schema.ArrowSchema(t.Schema().Fields)
+	return g, sc, err
+}
+
 func (f *ingestFlags) definition() (schema.Definition, error) {
-	def := schema.Definition{Columns: benchrows.Columns(f.cols), Options: map[string]string{"bucket": f.bucket, "write-only": "true"}}
+	def := schema.Definition{Columns: benchrows.Columns(f.cols), Options: map[string]string{"bucket": f.bucket, "file.format": f.format, "write-only": "true"}}
 	if !f.appendOnly {
 		def.PrimaryKey = []string{"id"}
 	}
@@ -119,9 +168,7 @@ func ingestOnce(ctx context.Context, f ingestFlags) error {
 	if err != nil {
 		return err
 	}
-	g := benchrows.New(f.seed, f.keys, f.cols)
-	g.UpsertRatio = f.ratio
-	sc, err := schema.ArrowSchema(t.Schema().Fields)
+	g, sc, err := f.generator(t)
 	if err != nil {
 		return err
 	}
@@ -133,15 +180,15 @@ func ingestOnce(ctx context.Context, f ingestFlags) error {
 	seconds, cpuSeconds := time.Since(start).Seconds(), (cpuTime() - cpu).Seconds()
 	rss := peakRSS()
 	m := base("bench-ingest")
-	m = append(m, kv{"rows", f.rows}, kv{"keys", f.keys}, kv{"cols", f.cols}, kv{"bucket", f.bucket}, kv{"format", "parquet"},
-		kv{"commits", f.commits}, kv{"seconds", r3(seconds)}, kv{"rows_per_s", math.Round(float64(f.rows) / seconds)},
+	m = append(m, kv{"rows", f.rows}, kv{"keys", f.keys}, kv{"cols", f.cols}, kv{"bucket", f.bucket}, kv{"format", f.format},
+		kv{"options", t.Schema().Options}, kv{"commits", f.commits}, kv{"seconds", r3(seconds)}, kv{"rows_per_s", math.Round(float64(f.rows) / seconds)},
 		kv{"cpu_seconds", r3(cpuSeconds)}, kv{"generator_seconds", r3(generatorSeconds(f, sc))},
 		kv{"commit_ms_p50", r3(percentile(latencies, 0.5))}, kv{"commit_ms_p99", r3(percentile(latencies, 0.99))}, kv{"commit_ms_max", r3(percentile(latencies, 1))})
-	m, err = m.size(ctx, t)
+	stored, err := storedSize(ctx, t)
 	if err != nil {
 		return err
 	}
-	return say(append(m, kv{"peak_rss_mib", rss}))
+	return say(append(m, kv{"files", stored.files}, kv{"file_rows", stored.rows}, kv{"bytes", stored.bytes}, kv{"peak_rss_mib", rss}))
 }
 
 func fresh(ctx context.Context, c *catalog.Catalog, f ingestFlags) (*table.Table, error) {
@@ -209,6 +256,8 @@ func scan(ctx context.Context, args []string) error {
 	name := fs.String("table", "bench.t", "table to read")
 	threads := fs.Int("threads", runtime.GOMAXPROCS(0), "goroutines")
 	repeat := fs.Int("repeat", 3, "runs")
+	warmup := fs.Int("warmup", 1, "scans before those that are timed")
+	warmSeconds := fs.Float64("warm-seconds", 5, "seconds that such scans go on at least")
 	where := fs.String("filter", "", "filter")
 	projection := fs.String("projection", "", "columns of the second scan, default the first two")
 	digest := fs.Bool("digest", false, "print a digest of the content too")
@@ -239,6 +288,12 @@ func scan(ctx context.Context, args []string) error {
 		two = []string{t.Schema().Fields[0].Name, t.Schema().Fields[min(1, len(t.Schema().Fields)-1)].Name}
 	}
 	for _, columns := range [][]string{nil, two} {
+		until := time.Now().Add(time.Duration(*warmSeconds * float64(time.Second)))
+		for i := 0; i < *warmup || time.Now().Before(until); i++ {
+			if _, _, err := timedScan(ctx, t, table.ScanOptions{Columns: columns, Where: *where}); err != nil {
+				return err
+			}
+		}
 		for i := range *repeat {
 			if err := scanOnce(ctx, t, table.ScanOptions{Columns: columns, Where: *where}, i, *threads); err != nil {
 				return err
@@ -251,31 +306,41 @@ func scan(ctx context.Context, args []string) error {
 	return sayDigest(ctx, t, *where)
 }
 
-func scanOnce(ctx context.Context, t *table.Table, o table.ScanOptions, repeat, threads int) error {
-	start, cpu := time.Now(), cpuTime()
+// timedScan reads everything and tells the rows and the seconds.
+func timedScan(ctx context.Context, t *table.Table, o table.ScanOptions) (rows int64, seconds float64, err error) {
+	start := time.Now()
 	s, err := t.Scan(ctx, o)
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	var rows int64
 	for rec, err := range s.Batches(ctx) {
 		if err != nil {
-			return err
+			return 0, 0, err
 		}
 		rows += rec.NumRows()
 	}
-	seconds := time.Since(start).Seconds()
+	return rows, time.Since(start).Seconds(), nil
+}
+
+func scanOnce(ctx context.Context, t *table.Table, o table.ScanOptions, repeat, threads int) error {
+	cpu := cpuTime()
+	rows, seconds, err := timedScan(ctx, t, o)
+	if err != nil {
+		return err
+	}
+	used := (cpuTime() - cpu).Seconds()
 	projection := "*"
 	if o.Columns != nil {
 		projection = strings.Join(o.Columns, ",")
 	}
-	m := append(base("bench-scan"), kv{"projection", projection}, kv{"repeat", repeat}, kv{"threads", threads}, kv{"rows_out", rows})
-	used := (cpuTime() - cpu).Seconds()
-	if m, err = m.size(ctx, t); err != nil {
+	stored, err := storedSize(ctx, t)
+	if err != nil {
 		return err
 	}
-	return say(append(m, kv{"seconds", r3(seconds)}, kv{"rows_out_per_s", math.Round(float64(rows) / seconds)},
-		kv{"cpu_seconds", r3(used)}, kv{"peak_rss_mib", peakRSS()}))
+	return say(append(base("bench-scan"), kv{"projection", projection}, kv{"repeat", repeat}, kv{"threads", threads},
+		kv{"rows_out", rows}, kv{"rows_in", stored.rows}, kv{"files", stored.files}, kv{"bytes", stored.bytes},
+		kv{"seconds", r3(seconds)}, kv{"rows_out_per_s", math.Round(float64(rows) / seconds)},
+		kv{"rows_in_per_s", math.Round(float64(stored.rows) / seconds)}, kv{"cpu_seconds", r3(used)}, kv{"peak_rss_mib", peakRSS()}))
 }
 
 func sayDigest(ctx context.Context, t *table.Table, where string) error {
@@ -322,16 +387,17 @@ func base(op string) line {
 	return line{{"op", op}, {"go", runtime.Version()}, {"cpus", runtime.GOMAXPROCS(0)}}
 }
 
-// size adds what the newest snapshot stores.
-func (l line) size(ctx context.Context, t *table.Table) (line, error) {
-	var files, rows, bytes int64
+// size is what the newest snapshot stores.
+type size struct{ files, rows, bytes int64 }
+
+func storedSize(ctx context.Context, t *table.Table) (s size, err error) {
 	for f, err := range t.Files(ctx, 0) {
 		if err != nil {
-			return l, err
+			return s, err
 		}
-		files, rows, bytes = files+1, rows+f.Rows, bytes+f.Size
+		s.files, s.rows, s.bytes = s.files+1, s.rows+f.Rows, s.bytes+f.Size
 	}
-	return append(l, kv{"files", files}, kv{"file_rows", rows}, kv{"bytes", bytes}), nil
+	return s, nil
 }
 
 func say(l line) error {

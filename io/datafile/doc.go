@@ -18,7 +18,7 @@
 // values promise few distinct ones, differences for integers that come out
 // smaller so; and how a page is packed, by trying on one page in some dozens.
 // What is written keeps to the encodings that every Paimon reader decodes:
-// PLAIN, PLAIN_DICTIONARY and DELTA_BINARY_PACKED in version 1 pages.
+// PLAIN and PLAIN_DICTIONARY in version 1 pages.
 //
 // # Reading
 //

@@ -207,8 +207,8 @@ func (c *column) endPage(s *scratch) error {
 const trialPages = 32
 
 // encode appends the values to the levels and packs both. Integers are never
-// kept as differences (DELTA_BINARY_PACKED): Java's reader returns wrong
-// values when a filter lets it skip into such a page.
+// kept as differences (DELTA_BINARY_PACKED): under a filter that left out pages
+// Paimon 1.4.2 has read other values from such a column than were written.
 func (c *column) encode(s *scratch, levels []byte) (page, packed []byte, enc parquet.Encoding, err error) {
 	trial := c.pagesToTrial == 0
 	if trial {

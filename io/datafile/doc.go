@@ -15,8 +15,7 @@
 //
 // A Writer keeps the packed pages of one row group and one open page a column.
 // How a column is encoded is found out, not asked: a dictionary if its first
-// values promise few distinct ones, differences for integers that come out
-// smaller so; and how a page is packed, by trying on one page in some dozens.
+// values promise few distinct ones; and how a page is packed, by trying on one page in some dozens.
 // What is written keeps to the encodings that every Paimon reader decodes:
 // PLAIN and PLAIN_DICTIONARY in version 1 pages.
 //

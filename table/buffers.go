@@ -7,8 +7,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/tidelake/tidelake/schema"
 )
 
 // bufferPool holds the buffers of all partitions and buckets of one Writer
@@ -161,16 +159,13 @@ func (p *bufferPool) prepare(ctx context.Context) ([]CommitMessage, error) {
 		p.levels.raise(bucketKey{string(b.partition), b.bucket}, b.next)
 		if len(files) > 0 {
 			msgs = append(msgs, CommitMessage{Partition: b.partition, Bucket: b.bucket,
-				TotalBuckets: totalBuckets(p.table.options), NewFiles: files})
+				TotalBuckets: p.table.options.Bucket, NewFiles: files})
 		}
 	}
 	// Idle buckets are forgotten: a partitioned table would otherwise grow this map for ever.
 	clear(p.targets)
 	return msgs, nil
 }
-
-// totalBuckets is the bucket count a manifest entry carries: the option itself.
-func totalBuckets(o *schema.Options) int { return o.Bucket }
 
 func (p *bufferPool) close() error {
 	var errs []error

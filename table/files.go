@@ -309,12 +309,7 @@ func (t *Table) bucketDir(partition []byte, bucket int) (string, error) {
 }
 
 func (t *Table) partitionValues(partition []byte) ([]any, error) {
-	fields := t.schema.PartitionFields()
-	types := make([]schema.Type, len(fields))
-	for i, f := range fields {
-		types[i] = f.Type
-	}
-	return binaryrow.Decode(types, partition)
+	return binaryrow.Decode(t.parts, partition)
 }
 
 // deleteFiles removes files that no snapshot names; failures are joined.

@@ -110,8 +110,7 @@ func (s *Scan) Plan(ctx context.Context) ([]Split, error) {
 
 // compareBuckets orders by partition values, then by bucket.
 func (t *Table) compareBuckets(a, b bucketKey) int {
-	types := typesOf(t.schema.PartitionFields())
-	return cmp.Or(binaryrow.Compare(types, []byte(a.partition), []byte(b.partition)), cmp.Compare(a.bucket, b.bucket))
+	return cmp.Or(binaryrow.Compare(t.parts, []byte(a.partition), []byte(b.partition)), cmp.Compare(a.bucket, b.bucket))
 }
 
 func typesOf(fields []schema.Field) []schema.Type {

@@ -54,6 +54,7 @@ type Table struct {
 	schemas  *schemaFiles
 	chain    *snapshot.Chain
 	paths    *partition.Paths
+	parts    []schema.Type // of the partition columns
 	manifest *manifest.IO
 	warned   sync.Map // sentences logged already
 }
@@ -94,6 +95,7 @@ func (t *Table) bind(sc *schema.Table) error {
 		return err
 	}
 	t.schema, t.options = sc, options
+	t.parts = typesOf(sc.PartitionFields())
 	t.paths = partition.New(sc.PartitionFields(), options.PartitionDefaultName, options.PartitionLegacyName, t.settings.TimeZone)
 	t.chain = snapshot.NewChain(t.store, "")
 	t.manifest = t.newManifestIO()

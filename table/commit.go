@@ -88,32 +88,32 @@ func (c *Committer) Commit(ctx context.Context, identifier int64, msgs []CommitM
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	changes := snapshot.Changes{Identifier: identifier, IgnoreEmpty: true}
-	var err error
-	if changes.AppendFiles, err = c.entries(ctx, msgs); err != nil {
+	if err := c.fill(ctx, &changes, msgs); err != nil {
 		return c.table.wrap("commit", err)
 	}
 	ids, err := c.inner.Commit(ctx, changes)
 	return c.settle("commit", identifier, msgs, ids, err)
 }
 
-// entries checks messages, which may have come from elsewhere, and turns them
-// into manifest entries.
-func (c *Committer) entries(ctx context.Context, msgs []CommitMessage) ([]manifest.Entry, error) {
-	var out []manifest.Entry
+// fill checks messages, which may have come from elsewhere, and puts them
+// among the changes of a commit.
+func (c *Committer) fill(ctx context.Context, changes *snapshot.Changes, msgs []CommitMessage) error {
 	for i := range msgs {
 		if err := c.table.checkMessage(&msgs[i]); err != nil {
-			return nil, err
+			return err
 		}
-		for j := range msgs[i].NewFiles {
-			f := &msgs[i].NewFiles[j]
-			if _, err := c.table.schemas.get(ctx, f.SchemaID); err != nil {
-				return nil, fmt.Errorf("the schema of file %s: %w", f.Name, err)
+		for _, files := range [][]manifest.DataFile{msgs[i].NewFiles, msgs[i].CompactAfter} {
+			for j := range files {
+				f := &files[j]
+				if _, err := c.table.schemas.get(ctx, f.SchemaID); err != nil {
+					return fmt.Errorf("the schema of file %s: %w", f.Name, err)
+				}
+				c.newest.atLeast(f.SchemaID)
 			}
-			c.newest.atLeast(f.SchemaID)
 		}
-		out = append(out, msgs[i].entries()...)
+		msgs[i].addTo(changes)
 	}
-	return out, nil
+	return nil
 }
 
 func (c *Committer) settle(op string, identifier int64, msgs []CommitMessage, ids []int64, err error) error {
@@ -142,9 +142,12 @@ func (c *Committer) Overwrite(ctx context.Context, identifier int64, inside Row,
 	}
 	req := snapshot.OverwriteRequest{Identifier: identifier, Match: match, Description: describe(inside),
 		Dynamic: inside == nil && c.table.options.DynamicPartitionOverwrite && len(c.table.schema.PartitionKeys) > 0}
-	if req.Files, err = c.entries(ctx, msgs); err != nil {
+	var changes snapshot.Changes
+	if err := c.fill(ctx, &changes, msgs); err != nil {
 		return c.table.wrap("overwrite", err)
 	}
+	req.Files, req.Index = changes.AppendFiles, changes.AppendIndex
+	req.CompactFiles, req.CompactIndex = changes.CompactFiles, changes.CompactIndex
 	ids, err := c.inner.Overwrite(ctx, req)
 	return c.settle("overwrite", identifier, msgs, ids, err)
 }
@@ -246,7 +249,7 @@ func (t *Table) Abort(ctx context.Context, msgs []CommitMessage) error {
 			errs = append(errs, err)
 			continue
 		}
-		errs = append(errs, t.deleteFiles(ctx, dir, msgs[i].NewFiles))
+		errs = append(errs, t.deleteFiles(ctx, dir, msgs[i].made()))
 	}
 	return t.wrap("abort", errors.Join(errs...))
 }

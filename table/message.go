@@ -1,24 +1,57 @@
 package table
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tidelake/tidelake/internal/binaryrow"
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/schema"
+	"github.com/tidelake/tidelake/snapshot"
 )
 
-// CommitMessage is what one writer made for one partition and bucket: files
-// that are durable in the store and that no snapshot names yet. It is a plain
-// value; its JSON can be committed by another process on another machine.
+// CommitMessage is what one writer or compaction made for one partition and
+// bucket: files that are durable in the store and that no snapshot names yet.
+// It is a plain value; its JSON can be committed by another process on another
+// machine. The first group becomes an APPEND snapshot (OVERWRITE where it takes
+// rows away), the second a COMPACT snapshot after it.
 type CommitMessage struct {
-	Partition    []byte              `json:"partition"` // BinaryRow body of the partition columns
-	Bucket       int                 `json:"bucket"`
-	TotalBuckets int                 `json:"totalBuckets"`
-	NewFiles     []manifest.DataFile `json:"newFiles"`
+	Partition    []byte `json:"partition"` // BinaryRow body of the partition columns
+	Bucket       int    `json:"bucket"`
+	TotalBuckets int    `json:"totalBuckets"`
+
+	NewFiles     []manifest.DataFile   `json:"newFiles,omitempty"`
+	DeletedFiles []manifest.DataFile   `json:"deletedFiles,omitempty"` // replaced by a delete or update of an append table
+	Index        []manifest.IndexEntry `json:"index,omitempty"`        // changes of index files
+
+	CompactBefore []manifest.DataFile   `json:"compactBefore,omitempty"` // files that a compaction read
+	CompactAfter  []manifest.DataFile   `json:"compactAfter,omitempty"`  // what it left instead; an upgraded file is in both
+	CompactIndex  []manifest.IndexEntry `json:"compactIndex,omitempty"`
+}
+
+// empty tells that there is nothing to commit.
+func (m *CommitMessage) empty() bool {
+	return len(m.NewFiles)+len(m.DeletedFiles)+len(m.Index)+len(m.CompactBefore)+len(m.CompactAfter)+len(m.CompactIndex) == 0
+}
+
+// made are the files that exist because of the message: aborting it deletes
+// them. An upgraded file was there before.
+func (m *CommitMessage) made() []manifest.DataFile {
+	before := make(map[string]bool, len(m.CompactBefore))
+	for i := range m.CompactBefore {
+		before[m.CompactBefore[i].Name] = true
+	}
+	out := slices.Clone(m.NewFiles)
+	for _, f := range m.CompactAfter {
+		if !before[f.Name] {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // MarshalMessages encodes messages for another process.
@@ -32,7 +65,7 @@ func UnmarshalMessages(data []byte) ([]CommitMessage, error) {
 		return nil, &fault.Error{Class: fault.ErrInvalid, Op: "read commit messages", Err: err}
 	}
 	for i, m := range msgs {
-		if len(m.Partition) == 0 || len(m.NewFiles) == 0 {
+		if len(m.Partition) == 0 || m.empty() {
 			return nil, fault.Invalid(fmt.Sprintf("commit message %d: no partition or no files", i))
 		}
 	}
@@ -56,16 +89,28 @@ func (t *Table) checkMessage(m *CommitMessage) error {
 		return bad("bucket %d of %d", m.Bucket, buckets)
 	}
 	types := typesOf(t.schema.KeyFields())
-	for i := range m.NewFiles {
-		f := &m.NewFiles[i]
-		switch {
-		case !plainName(f.Name):
-			return bad("file name %q", f.Name)
-		case f.Rows <= 0 || f.Size <= 0 || f.MinSequence < 0 || f.MaxSequence < f.MinSequence || f.Level < 0 || f.Level >= max(1, t.options.NumLevels):
-			return bad("file %s: impossible rows, size, sequence numbers or level", f.Name)
+	for n, files := range [][]manifest.DataFile{m.NewFiles, m.DeletedFiles, m.CompactBefore, m.CompactAfter} {
+		for i := range files {
+			f := &files[i]
+			switch {
+			case n == 0 && f.Level >= max(1, t.options.NumLevels): // compactions may find more levels than that
+				return bad("file %s: impossible level", f.Name)
+			case !plainName(f.Name):
+				return bad("file name %q", f.Name)
+			case f.Rows <= 0 || f.Size <= 0 || f.MinSequence < 0 || f.MaxSequence < f.MinSequence || f.Level < 0:
+				return bad("file %s: impossible rows, size, sequence numbers or level", f.Name)
+			}
+			if err := checkKeys(types, f); err != nil {
+				return fmt.Errorf("commit message: %w", err)
+			}
 		}
-		if err := checkKeys(types, f); err != nil {
-			return fmt.Errorf("commit message: %w", err)
+	}
+	for _, index := range [][]manifest.IndexEntry{m.Index, m.CompactIndex} {
+		for i := range index {
+			e := &index[i]
+			if !plainName(e.Name) || !bytes.Equal(e.Partition, m.Partition) || e.Bucket != m.Bucket {
+				return bad("index file %q of another partition or bucket", e.Name)
+			}
 		}
 	}
 	return nil
@@ -89,11 +134,17 @@ func plainName(name string) bool {
 	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\\\x00")
 }
 
-// entries are the manifest entries that add the message's files.
-func (m *CommitMessage) entries() []manifest.Entry {
-	out := make([]manifest.Entry, len(m.NewFiles))
-	for i, f := range m.NewFiles {
-		out[i] = manifest.Entry{Kind: manifest.Add, Partition: m.Partition, Bucket: m.Bucket, TotalBuckets: m.TotalBuckets, File: f}
+// addTo puts the message's changes among those of a commit.
+func (m *CommitMessage) addTo(c *snapshot.Changes) {
+	c.AppendFiles = m.entries(m.entries(c.AppendFiles, manifest.Delete, m.DeletedFiles), manifest.Add, m.NewFiles)
+	c.AppendIndex = append(c.AppendIndex, m.Index...)
+	c.CompactFiles = m.entries(m.entries(c.CompactFiles, manifest.Delete, m.CompactBefore), manifest.Add, m.CompactAfter)
+	c.CompactIndex = append(c.CompactIndex, m.CompactIndex...)
+}
+
+func (m *CommitMessage) entries(to []manifest.Entry, kind manifest.Kind, files []manifest.DataFile) []manifest.Entry {
+	for _, f := range files {
+		to = append(to, manifest.Entry{Kind: kind, Partition: m.Partition, Bucket: m.Bucket, TotalBuckets: m.TotalBuckets, File: f})
 	}
-	return out
+	return to
 }

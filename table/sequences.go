@@ -73,8 +73,8 @@ func (s *sequences) published(ids []int64, msgs []CommitMessage) {
 	defer s.mu.Unlock()
 	for i := range msgs {
 		key := bucketKey{string(msgs[i].Partition), msgs[i].Bucket}
-		for j := range msgs[i].NewFiles {
-			s.known[key] = max(s.known[key], msgs[i].NewFiles[j].MaxSequence+1)
+		for _, f := range msgs[i].made() {
+			s.known[key] = max(s.known[key], f.MaxSequence+1)
 		}
 	}
 	for _, id := range ids {

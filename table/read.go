@@ -30,6 +30,7 @@ type splitReader struct {
 	stored   []schema.Field // columns that come out of the files
 	constant map[string]arrow.Array
 	keyPart  predicate.Expr // the filter's part on the primary key alone
+	keyTypes []schema.Type
 	dir      string
 	external externalFiles
 }
@@ -44,7 +45,7 @@ func (s *Scan) readSplit(ctx context.Context, split Split, parallel int) iter.Se
 		}
 		defer r.release()
 		for _, group := range r.groups() {
-			if !r.readGroup(ctx, group, yield) {
+			if !r.readGroup(ctx, group, nil, yield) {
 				return
 			}
 		}
@@ -65,7 +66,7 @@ func (s *Scan) newSplitReader(split Split, parallel int) (*splitReader, error) {
 			return nil, err
 		}
 	}
-	r := &splitReader{scan: s, split: split, parallel: parallel, external: externalFiles{table: s.table}}
+	r := &splitReader{scan: s, split: split, parallel: parallel, keyTypes: keyTypes, external: externalFiles{table: s.table}}
 	var err error
 	if r.dir, err = s.table.bucketDir(split.Partition, split.Bucket); err != nil {
 		return nil, err
@@ -155,8 +156,10 @@ func (r *splitReader) groups() [][]rankedRun {
 	return out
 }
 
-func (r *splitReader) readGroup(ctx context.Context, runs []rankedRun, yield func(arrow.RecordBatch, error) bool) bool {
-	next, close, err := r.open(ctx, runs)
+// readGroup yields the rows of a group, of several runs only those within a range
+// if one is given, and tells whether to go on.
+func (r *splitReader) readGroup(ctx context.Context, runs []rankedRun, within *keyRange, yield func(arrow.RecordBatch, error) bool) bool {
+	next, close, err := r.open(ctx, runs, within)
 	if err != nil {
 		yield(nil, err)
 		return false
@@ -187,7 +190,7 @@ func (r *splitReader) readGroup(ctx context.Context, runs []rankedRun, yield fun
 
 // open starts a group: the batches that come out hold r.stored, in that order,
 // and only rows that are there to be seen.
-func (r *splitReader) open(ctx context.Context, runs []rankedRun) (next func() (arrow.RecordBatch, error), close func() error, err error) {
+func (r *splitReader) open(ctx context.Context, runs []rankedRun, within *keyRange) (next func() (arrow.RecordBatch, error), close func() error, err error) {
 	if len(runs) == 1 {
 		run := r.newRun(ctx, runs[0], false, r.scan.options.BatchRows)
 		return run.Next, run.Close, nil
@@ -203,7 +206,9 @@ func (r *splitReader) open(ctx context.Context, runs []rankedRun) (next func() (
 	}
 	open := make([]lsm.Run, len(runs))
 	for i, files := range runs {
-		open[i] = r.newRun(ctx, files, true, runBatchRows(len(runs)))
+		run := r.newRun(ctx, files, true, runBatchRows(len(runs)))
+		run.within = within
+		open[i] = run
 		if r.parallel > 1 {
 			open[i] = lsm.Prefetch(open[i], 1)
 		}

@@ -29,6 +29,8 @@ type fileRun struct {
 	files   rankedRun
 	merging bool
 	batch   int
+	within  *keyRange // of a merge: only rows in there, nil for all
+	over    bool      // what is left lies behind the range
 
 	at     int // files opened so far
 	object store.Object
@@ -71,7 +73,10 @@ func (f *fileRun) Close() error {
 func (f *fileRun) Next() (arrow.RecordBatch, error) {
 	for {
 		if f.reader == nil {
-			if f.at == len(f.files) {
+			for f.within != nil && f.at < len(f.files) && !f.within.admits(f.split.keyTypes, &f.files[f.at].DataFile) {
+				f.at++
+			}
+			if f.at == len(f.files) || f.over {
 				return nil, io.EOF
 			}
 			if err := f.openNext(); err != nil {
@@ -91,11 +96,32 @@ func (f *fileRun) Next() (arrow.RecordBatch, error) {
 		f.left -= rec.NumRows()
 		out, err := f.shape(rec)
 		rec.Release()
+		if err == nil && f.within != nil {
+			out, err = f.cut(out)
+		}
 		if err != nil || out.NumRows() > 0 {
 			return out, err
 		}
 		out.Release()
 	}
+}
+
+// cut leaves the rows within the range. Behind its end there is nothing to read.
+func (f *fileRun) cut(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
+	if rec.NumRows() == 0 {
+		return rec, nil
+	}
+	key := rec.Schema().FieldIndices(f.within.field.Name)[0]
+	from, to, past, err := f.within.within(rec.Column(key))
+	if err != nil || from == 0 && int64(to) == rec.NumRows() {
+		return rec, err
+	}
+	defer rec.Release()
+	if past {
+		f.over = true
+		err = f.Close()
+	}
+	return rec.NewSlice(int64(from), int64(to)), err
 }
 
 // openNext opens the next file of the run.
@@ -181,11 +207,11 @@ func (f *fileRun) keep(meta *manifest.DataFile, own *schema.Table) func(func(str
 	if f.merging {
 		filter = f.split.keyPart
 	}
-	if filter.IsTrue() {
+	if filter.IsTrue() && f.within == nil {
 		return nil
 	}
 	return func(stats func(string) (datafile.ColumnStats, bool), rows int64) bool {
-		return filter.MayMatch(func(name string) (any, any, int64, bool) {
+		known := func(name string) (any, any, int64, bool) {
 			want, _ := f.split.scan.schema.Field(name)
 			have, ok := byID(own.Fields, want.ID)
 			if !ok || !have.Type.EqualIgnoringNullability(want.Type) || f.split.constant[name] != nil {
@@ -193,7 +219,13 @@ func (f *fileRun) keep(meta *manifest.DataFile, own *schema.Table) func(func(str
 			}
 			c, ok := stats(have.Name)
 			return c.Min, c.Max, c.Nulls, ok
-		}, rows)
+		}
+		if f.within != nil {
+			if least, greatest, _, _ := known(f.within.field.Name); !f.within.overlaps(least, greatest) {
+				return false
+			}
+		}
+		return filter.MayMatch(known, rows)
 	}
 }
 

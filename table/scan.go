@@ -31,6 +31,10 @@ type ScanOptions struct {
 	AsOf time.Time
 	// BatchRows bounds the rows of a batch. Default 8192.
 	BatchRows int
+	// AnyOrder lets batches come in whatever order they are ready, which keeps
+	// all cores busy: even one bucket is then merged by several of them, each
+	// in a range of keys. Default: splits one after the other, each in order.
+	AnyOrder bool
 }
 
 // Scan is one read of one snapshot, which is resolved when the scan is made:
@@ -137,7 +141,7 @@ func (s *Scan) Fields() []schema.Field { return s.fields }
 func (s *Scan) Schema() *arrow.Schema { return s.arrow }
 
 // Batches plans and reads the scan. Splits are read in parallel and delivered
-// in order, within bounded memory. A batch is borrowed until the next step:
+// in order (see AnyOrder), within bounded memory. A batch is borrowed until the next step:
 // Retain it to keep it. Breaking off the loop releases everything. An error
 // ends the sequence.
 func (s *Scan) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
@@ -160,7 +164,11 @@ func (s *Scan) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] 
 func (s *Scan) ReadSplits(ctx context.Context, splits []Split) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		left := s.options.Limit
-		for rec, err := range s.inOrder(ctx, splits) {
+		read := s.inOrder
+		if s.options.AnyOrder {
+			read = s.inAnyOrder
+		}
+		for rec, err := range read(ctx, splits) {
 			if err != nil {
 				yield(nil, s.table.wrap("scan", err))
 				return
@@ -187,7 +195,7 @@ func (s *Scan) Reader(ctx context.Context) (array.RecordReader, error) {
 // Count returns the number of rows without decoding columns that do not matter.
 func (s *Scan) Count(ctx context.Context) (int64, error) {
 	narrow := *s
-	narrow.fields, narrow.arrow = nil, arrow.NewSchema(nil, nil)
+	narrow.fields, narrow.arrow, narrow.options.AnyOrder = nil, arrow.NewSchema(nil, nil), true
 	splits, err := narrow.Plan(ctx)
 	if err != nil {
 		return 0, err

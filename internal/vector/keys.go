@@ -2,6 +2,7 @@ package vector
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"math"
 
@@ -369,6 +370,14 @@ func orderFloat64(f float64) uint64 {
 
 // Forget lets go of borrowed memory and keeps its own for the next Build.
 func (k *Keys) Forget() { *k = Keys{words: k.words[:0], temp: k.temp[:0]} }
+
+// Compare orders key i of a and key j of b, both built by l.
+func (l *Layout) Compare(a *Keys, i int, b *Keys, j int) int {
+	if l.Exact() {
+		return cmp.Compare(a.words[i], b.words[j])
+	}
+	return bytes.Compare(a.Bytes(i), b.Bytes(j))
+}
 
 // Len is the number of keys.
 func (k *Keys) Len() int { return k.n }

@@ -1,9 +1,6 @@
 package vector
 
 import (
-	"bytes"
-	"cmp"
-
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
@@ -86,13 +83,7 @@ func (c *orderColumn) compare(a, b Ref, desc bool) int {
 			return 1
 		}
 	}
-	ka, kb := &c.keys[a.Source()], &c.keys[b.Source()]
-	var r int
-	if c.layout.Exact() {
-		r = cmp.Compare(ka.words[a.Row()], kb.words[b.Row()])
-	} else {
-		r = bytes.Compare(ka.Bytes(a.Row()), kb.Bytes(b.Row()))
-	}
+	r := c.layout.Compare(&c.keys[a.Source()], a.Row(), &c.keys[b.Source()], b.Row())
 	if desc {
 		return -r
 	}

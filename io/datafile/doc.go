@@ -23,5 +23,6 @@
 //
 // A Reader matches columns by name, skips row groups and pages that its caller
 // rules out, and hands out batches in the canonical Arrow types of package
-// schema.
+// schema. A File reads chosen rows of an open file again and again: only the
+// pages that hold them, late, when others have found out which they are.
 package datafile

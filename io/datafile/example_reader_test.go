@@ -52,3 +52,31 @@ func ExampleOpen() {
 	// row 0 of 20 first id 100
 	// row 15 of 20 first id 115
 }
+
+// Three rows of a file, by their numbers.
+func ExampleFile_ReadRows() {
+	ctx := context.Background()
+	st, err := store.NewLocal("testdata/java/format_parquet_zstd")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer st.Close()
+	const name = "data-3099f691-20a8-4d58-a05e-c81682f2ba72-0.parquet"
+	obj, err := st.Open(ctx, name, -1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	f, err := datafile.OpenFile(ctx, obj, name, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	id := []schema.Field{{Name: "id", Type: schema.Type{Kind: schema.Int}}}
+	batch, err := f.ReadRows(ctx, id, []datafile.RowRange{{From: 3, To: 5}, {From: 17, To: 18}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer batch.Release()
+	fmt.Println(batch.Column(0))
+	// Output: [103 104 117]
+}

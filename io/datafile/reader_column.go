@@ -198,6 +198,19 @@ func (c *colReader) read(row int64, n int, stop int64) (arrow.Array, error) {
 	if err := l.readFlat(n); err != nil {
 		return nil, l.fail(err)
 	}
+	return c.finish()
+}
+
+// finish makes the array of what the leaves have read since begin.
+func (c *colReader) finish() (arrow.Array, error) {
+	l := c.leaves[0]
+	if c.nested {
+		d, err := c.slot.build(c.alloc)
+		if err != nil {
+			return nil, l.fail(err)
+		}
+		return newArray(d), nil
+	}
 	bufs, nulls := l.finish()
 	a := newArray(newData(c.dt, l.slots, bufs, nil, nulls))
 	if nulls > 0 && !c.field.Type.Nullable {
@@ -235,11 +248,7 @@ func (c *colReader) readNested(n int) (arrow.Array, error) {
 			step = (n - done + 1) / 2
 		}
 	}
-	d, err := c.slot.build(c.alloc)
-	if err != nil {
-		return nil, c.leaves[0].fail(err)
-	}
-	return newArray(d), nil
+	return c.finish()
 }
 
 // fill says whether the batch is full, and whether it grows fast.

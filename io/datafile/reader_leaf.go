@@ -105,6 +105,8 @@ type leafReader struct {
 	todo  int64     // levels of pages not yet opened; −1 after a seek
 	first bool      // no page opened yet
 
+	entered int // for chosen rows: one more than the page that the leaf is in
+
 	left     int // levels of the page not yet taken
 	def, rep hybrid
 	unpacked []byte // memory of the page
@@ -136,7 +138,7 @@ func (l *leafReader) open(c *chunkMeta, rows int64, pages []pageLoc) error {
 	}
 	l.vec.forget()
 	l.codec, l.pages, l.rows, l.row, l.todo, l.first = c.codec, pages, rows, 0, c.values, true
-	l.left, l.qdef, l.qrep = 0, nil, nil
+	l.left, l.qdef, l.qrep, l.entered = 0, nil, nil, 0
 	l.io.end = c.start() + c.compressed
 	l.io.buf, l.io.at, l.io.off, l.io.stop = nil, 0, c.start(), l.io.end
 	return nil

@@ -57,14 +57,7 @@ func (p *parquetFile) choose(g *rowGroup) ([]rowRange, error) {
 
 // choosePages cuts the rows at every page of the indexed columns.
 func (p *parquetFile) choosePages(g *rowGroup, indexes map[string]*pageIndex) []rowRange {
-	cuts := []int64{g.rows}
-	for _, x := range indexes {
-		for _, l := range x.pages {
-			cuts = append(cuts, l.row)
-		}
-	}
-	slices.Sort(cuts)
-	cuts = slices.Compact(cuts)
+	cuts := pageCuts(g.rows, indexes)
 	var spans []rowRange
 	for i, from := range cuts[:len(cuts)-1] {
 		rows := cuts[i+1] - from
@@ -86,6 +79,18 @@ func (p *parquetFile) choosePages(g *rowGroup, indexes map[string]*pageIndex) []
 		}
 	}
 	return spans
+}
+
+// pageCuts are the first rows of pages, and the number of rows in the end.
+func pageCuts(rows int64, indexes map[string]*pageIndex) []int64 {
+	cuts := []int64{0, rows}
+	for _, x := range indexes {
+		for _, l := range x.pages {
+			cuts = append(cuts, l.row)
+		}
+	}
+	slices.Sort(cuts)
+	return slices.Compact(cuts)
 }
 
 // partNulls says how many nulls are among rows of all, given how many there

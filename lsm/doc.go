@@ -23,4 +23,9 @@
 // kernel without unpredictable branches, which copies whole stretches where
 // runs do not interleave. [Sections] finds out which files have to be merged
 // at all.
+//
+// [Levels] holds the files of a bucket, a [Picker] chooses which of them are
+// compacted next, and [Unit.Steps] says what that takes: which files only move
+// to another level and which are merged. Both are plain functions of file
+// metadata; the bytes are the business of package table.
 package lsm

@@ -1,15 +1,18 @@
 package lsm_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidelake/tidelake/lsm"
+	"github.com/tidelake/tidelake/manifest"
 )
 
 var stock = arrow.NewSchema([]arrow.Field{
@@ -111,4 +114,26 @@ func ExampleNewMerge() {
 	// apple 9
 	// pear 1
 	// plum 5
+}
+
+// Five runs in level 0 trigger a compaction into the highest level.
+func ExamplePicker() {
+	var files []manifest.DataFile
+	for i := range 5 {
+		files = append(files, manifest.DataFile{Name: fmt.Sprint("file-", i), Size: 1000, MaxSequence: int64(i), MinKey: []byte("a"), MaxKey: []byte("m")})
+	}
+	levels, err := lsm.NewLevels(bytes.Compare, files, 6)
+	if err != nil {
+		panic(err)
+	}
+	picker := lsm.NewPicker(lsm.PickOptions{Trigger: 5, SizeAmplification: 200, SizeRatio: 1, OffPeakStart: -1, OffPeakEnd: -1})
+	if unit, ok := picker.Pick(levels, time.Now()); ok {
+		fmt.Println(len(unit.Files), "files to level", unit.Output)
+		for _, step := range unit.Steps(bytes.Compare, lsm.StepOptions{Small: 90 << 20}) {
+			fmt.Println("moved:", len(step.Upgrade), "merged at once:", len(step.Rewrite[0]))
+		}
+	}
+	// Output:
+	// 5 files to level 5
+	// moved: 0 merged at once: 5
 }

@@ -90,6 +90,7 @@ func (o *Options) CheckRead(t *Table) error {
 // stands against it.
 func (o *Options) CheckWrite(t *Table) error {
 	errs := o.refusals(t, true)
+	errs = append(errs, o.checkExpiry(t))
 	errs = append(errs, o.writeShape(t)...)
 	return errors.Join(append(errs, refusedColumns(t.Fields)...)...)
 }

@@ -72,6 +72,9 @@ type Options struct {
 	OverwriteUpgrade bool
 	NumLevels        int
 
+	// Compacting.
+	Compaction CompactionOptions
+
 	// Committing.
 	CommitTimeout              time.Duration // 0 is unlimited
 	CommitMaxRetries           int

@@ -64,6 +64,10 @@ func TestDefaultsArePaimons(t *testing.T) {
 		PartitionDefaultName: "__DEFAULT_PARTITION__", PartitionLegacyName: true, DynamicPartitionOverwrite: true,
 		MergeEngine: "deduplicate", ChangelogProducer: "none",
 		WriteBufferSize: 256 << 20, OverwriteUpgrade: true, NumLevels: 6,
+		Compaction: CompactionOptions{
+			Trigger: 5, StopTrigger: 8, SizeAmplification: 200, SizeRatio: 1, OffPeakStart: -1, OffPeakEnd: -1,
+			LookupMaxInterval: 10, LookupWait: true, MinFiles: 5, FileLimit: 100000, DeleteRatio: 0.2, Ordered: true,
+		},
 		CommitMaxRetries: 10, CommitMinRetryWait: 10 * time.Millisecond, CommitMaxRetryWait: 10 * time.Second,
 		ReadBatchSize: 1024, SplitTargetSize: 128 << 20, SplitOpenFileCost: 4 << 20,
 	}
@@ -100,6 +104,7 @@ func TestOptionValuesAreReadAsPaimonDoes(t *testing.T) {
 	want.SequenceFields, want.SequenceDescending, want.IgnoreDelete = []string{"x", "y"}, true, true
 	want.IgnoreEmptyCommit, want.StrictModeLastSafeSnapshot, want.NumLevels = &yes, &safe, 3
 	want.ParquetDictionary, want.ParquetDictionaryColumns, want.ManifestCompression, want.ParquetPageSize = &yes, map[string]bool{"a": false}, "snappy", 65536
+	want.Compaction.Trigger, want.Compaction.StopTrigger, want.Compaction.LookupMaxInterval = 2, 5, 4
 	want.ExternalPaths, want.ZstdLevel, want.BlockSize = []string{"s3://a/x", "s3://b"}, 7, 1000
 	if diff := cmp.Diff(&want, got, cmpopts.IgnoreUnexported(Options{})); diff != "" {
 		t.Error(diff)
@@ -188,7 +193,6 @@ func TestWhatStopsReadingAndWriting(t *testing.T) {
 		{plain, "commit.callbacks=com.example.C", true, false},
 		{plain, "data-file.external-paths=s3://x", true, true},
 		{plain, "data-file.external-paths.strategy=round-robin", true, false},
-		{keyed, "record-level.expire-time=1 d", true, true},
 		{plain, "upsert-key=a", true, false},
 		{plain, "metadata.iceberg.storage=hadoop-catalog", true, false},
 		{plain, "metadata.iceberg.storage=disabled", true, true},

@@ -154,6 +154,7 @@ func parseOptions(raw map[string]string) (*Options, []error) {
 	o.parseStats(r)
 	o.parseManifests(r)
 	o.parseMerging(r)
+	o.parseCompaction(r)
 	o.parseCommit(r)
 	o.parseReading(r)
 	return o, r.errs

@@ -149,6 +149,9 @@ func (o *Options) writeShape(t *Table) []error {
 		if o.Bucket < 0 {
 			refuse("bucket", strconv.Itoa(o.Bucket))
 		}
+		if o.DeletionVectors && !o.WriteOnly { // level 0 alone needs no vectors
+			refuse("deletion-vectors.enabled", "true")
+		}
 	}
 	if format := o.FileFormatFor(level); format != "parquet" {
 		key := "file.format"

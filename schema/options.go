@@ -31,6 +31,7 @@ type Options struct {
 	BlockSize                 int64 // bytes of a row group, 0 for the default
 	TargetFileSize            int64 // bytes, 0 when unset: see TargetFileSizeFor
 	ThinMode                  bool
+	IndexFileInDataFileDir    bool
 	ParquetPageSize           int64           // bytes, 0 for the default
 	ParquetDictionary         *bool           // nil when the writer may choose
 	ParquetDictionaryColumns  map[string]bool // per column, over ParquetDictionary
@@ -64,6 +65,8 @@ type Options struct {
 	IgnoreUpdateBefore bool
 	RowKindField       string // "" when unset
 	DeletionVectors    bool
+	DeletionVectors64  bool  // new deletion vectors are of the 64-bit kind
+	VectorFileSize     int64 // bytes at which an append table begins another file of deletion vectors
 	RowTracking        bool
 	DataEvolution      bool
 

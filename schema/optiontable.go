@@ -18,7 +18,7 @@ const (
 	refusedTypes   = "counts only for VARIANT, BLOB and VECTOR columns, which are refused"
 	materialized   = "describes a materialized table to its engine"
 	otherEngines   = "counts only with a merge engine that is refused"
-	vectors        = "counts only with deletion-vectors.enabled, which is refused"
+	vectors        = "counts when the mode of deletion vectors is altered, which happens through Paimon"
 	formatTables   = "counts only for format tables, which are refused"
 	globalIndexes  = "global indexes only speed reading, and only with row tracking, which is refused for writing"
 	fileIndexes    = "file indexes only speed reading; they are neither used nor written"
@@ -233,10 +233,10 @@ var optionTable = []option{
 	{"zorder.var-length-contribution", intValue, "8", Ignored, compaction},
 	{"file-reader-async-threshold", sizeValue, "10 mb", Ignored, engine},
 	{"commit.force-create-snapshot", boolValue, "false", Honoured, "commit even when empty"},
-	{"deletion-vectors.enabled", boolValue, "false", RefusedBoth, "use Paimon for this table, or compact and switch it off there"},
+	{"deletion-vectors.enabled", boolValue, "false", RefusedWrite, "set write-only to true and compact through Paimon, or write there"},
 	{"deletion-vectors.modifiable", boolValue, "false", Ignored, vectors},
-	{"deletion-vector.index-file.target-size", sizeValue, "2 mb", Ignored, vectors},
-	{"deletion-vectors.bitmap64", boolValue, "false", Ignored, vectors},
+	{"deletion-vector.index-file.target-size", sizeValue, "2 mb", Honoured, "roll size of files of deletion vectors in append tables"},
+	{"deletion-vectors.bitmap64", boolValue, "false", Honoured, "new deletion vectors have positions of 64 bits"},
 	{"delete.force-produce-changelog", boolValue, "false", Ignored, changelogFiles},
 	{"sort-compaction.range-strategy", enumValue, "size", Ignored, compaction},
 	{"sort-compaction.local-sample.magnification", intValue, "1000", Ignored, compaction},
@@ -278,7 +278,7 @@ var optionTable = []option{
 	{"row-tracking.enabled", boolValue, "false", RefusedWrite, "write through Paimon; the table can be read"},
 	{"data-evolution.enabled", boolValue, "false", RefusedBoth, "use Paimon for this table"},
 	{"snapshot.ignore-empty-commit", boolValue, "", Honoured, "override empty commits"},
-	{"index-file-in-data-file-dir", boolValue, "false", Ignored, "places index files, and none are written or needed here"},
+	{"index-file-in-data-file-dir", boolValue, "false", Honoured, "index files lie beside the data files of their bucket"},
 	{"global-index.external-path", textValue, "", Ignored, globalIndexes},
 	{"global-index.column-update-action", enumValue, "throw_error", Ignored, globalIndexes},
 	{"lookup.merge-buffer-size", sizeValue, "8 mb", Ignored, engine},

@@ -189,6 +189,7 @@ func (o *Options) parseFiles(r *optionReader) {
 	o.BlockSize = r.size("file.block-size", 1)
 	o.TargetFileSize = r.size("target-file-size", 1)
 	o.ThinMode = r.bool("data-file.thin-mode")
+	o.IndexFileInDataFileDir = r.bool("index-file-in-data-file-dir")
 	for _, key := range []string{"data-file.prefix", "changelog-file.prefix"} {
 		if strings.ContainsAny(r.text(key), "/\\") {
 			r.errs = append(r.errs, fault.Invalid("option "+key+" is "+quoteShort(r.text(key))+": a slash would move the files"))
@@ -269,6 +270,8 @@ func (o *Options) parseMerging(r *optionReader) {
 	o.IgnoreUpdateBefore = r.bool("ignore-update-before")
 	o.RowKindField = r.text("rowkind.field")
 	o.DeletionVectors = r.bool("deletion-vectors.enabled")
+	o.DeletionVectors64 = r.bool("deletion-vectors.bitmap64")
+	o.VectorFileSize = r.size("deletion-vector.index-file.target-size", 1)
 	o.RowTracking = r.bool("row-tracking.enabled")
 	o.DataEvolution = r.bool("data-evolution.enabled")
 	o.WriteBufferSize = r.size("write-buffer-size", 1)

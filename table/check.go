@@ -38,12 +38,12 @@ func (p CheckProblem) String() string {
 }
 
 // Check walks every snapshot and proves that every file exists and parses, and
-// that rows, key ranges, sequence numbers and order are what the metadata
-// says. It changes nothing. Progress, if not nil, is called after each file.
+// that rows, key ranges, sequence numbers, order and deletion vectors are what
+// the metadata says. It changes nothing. Progress, if not nil, is called after each file.
 // An error means that the walk itself could not go on; what is wrong with the
 // table is in the report.
 func (t *Table) Check(ctx context.Context, progress func(CheckReport)) (CheckReport, error) {
-	c := &checker{table: t, progress: progress, manifests: make(map[string]bool), files: make(map[string]bool)}
+	c := &checker{table: t, progress: progress, manifests: make(map[string]bool), files: make(map[string]bool), decoded: make(map[string]map[string]checkedVector)}
 	for at, err := range t.chain.All(ctx) {
 		if err != nil {
 			if ctx.Err() != nil {
@@ -66,7 +66,8 @@ type checker struct {
 	progress         func(CheckReport)
 	at               int64
 	report           CheckReport
-	manifests, files map[string]bool // seen already
+	manifests, files map[string]bool                     // seen already
+	decoded          map[string]map[string]checkedVector // by index file and data file
 }
 
 func (c *checker) problem(file, fact string) {
@@ -92,6 +93,9 @@ func (c *checker) snapshot(ctx context.Context, at *snapshot.Snapshot) error {
 	c.counts(ctx, at, live, delta)
 	c.levels(live)
 	if err := c.dataFiles(ctx, live, false); err != nil {
+		return err
+	}
+	if err := c.vectors(ctx, at, live); err != nil {
 		return err
 	}
 	if at.ChangelogManifestList == "" {

@@ -28,6 +28,7 @@ type Split struct {
 	Bucket    int                 `json:"bucket"`
 	Merge     bool                `json:"merge"` // files overlap in key: merge them
 	Files     []manifest.DataFile `json:"files"`
+	Vectors   []VectorRef         `json:"vectors,omitempty"` // of the files that have one
 }
 
 // MarshalSplits encodes splits for another process.
@@ -56,17 +57,22 @@ func strictJSON(data []byte, into any) error {
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// rows stored in the split, before merging.
-func (s *Split) rows() (n int64) {
+// rows of the split, where its metadata tells: every row that is stored and
+// not marked by a deletion vector is a row of the result.
+func (s *Split) rows() (n int64, known bool) {
+	if s.Merge || slices.ContainsFunc(s.Files, mayDelete) {
+		return 0, false
+	}
 	for i := range s.Files {
 		n += s.Files[i].Rows
 	}
-	return n
-}
-
-// raw tells that every stored row is a row of the result.
-func (s *Split) raw() bool {
-	return !s.Merge && !slices.ContainsFunc(s.Files, mayDelete)
+	for i := range s.Vectors {
+		if s.Vectors[i].Cardinality == nil {
+			return 0, false
+		}
+		n -= *s.Vectors[i].Cardinality
+	}
+	return n, true
 }
 
 // mayDelete tells that a file may hold rows of kind -U or -D; old files do not say.
@@ -81,6 +87,10 @@ func (s *Scan) Plan(ctx context.Context) ([]Split, error) {
 		return nil, nil
 	}
 	entries, err := s.table.liveFiles(ctx, s.snapshot, s.pruning(ctx))
+	if err != nil {
+		return nil, s.table.wrap("plan", err)
+	}
+	vectors, err := s.table.vectorsAt(ctx, s.snapshot)
 	if err != nil {
 		return nil, s.table.wrap("plan", err)
 	}
@@ -99,7 +109,7 @@ func (s *Scan) Plan(ctx context.Context) ([]Split, error) {
 	slices.SortFunc(keys, s.table.compareBuckets)
 	var splits []Split
 	for _, key := range keys {
-		files, err := s.splitBucket(ctx, key, byBucket[key])
+		files, err := s.splitBucket(ctx, key, byBucket[key], vectors[key])
 		if err != nil {
 			return nil, s.table.wrap("plan", err)
 		}
@@ -123,10 +133,14 @@ func typesOf(fields []schema.Field) []schema.Type {
 
 // pruning is what manifests and single files are tested by.
 func (s *Scan) pruning(ctx context.Context) *manifest.Filter {
-	if s.filter.IsTrue() {
-		return nil
-	}
 	f := &manifest.Filter{}
+	if s.compacted {
+		one := 1
+		f.MinLevel = &one
+	}
+	if s.filter.IsTrue() {
+		return f
+	}
 	partFields := s.schema.PartitionFields()
 	if part, _ := s.filter.OnlyFields(nameSet(partFields)); !part.IsTrue() {
 		f.Partition = s.partitionTest(part, partFields)
@@ -184,28 +198,43 @@ func (s *Scan) fileMayMatch(ctx context.Context, filter predicate.Expr, f *manif
 	}, f.Rows)
 }
 
-// splitBucket packs the files of one bucket.
-func (s *Scan) splitBucket(ctx context.Context, key bucketKey, files []manifest.DataFile) ([]Split, error) {
+// splitBucket packs the files of one bucket; vectors is nil when the bucket never had one.
+func (s *Scan) splitBucket(ctx context.Context, key bucketKey, files []manifest.DataFile, vectors bucketVectors) ([]Split, error) {
 	base := Split{Snapshot: s.snapshot.ID, SchemaID: s.schema.ID, Partition: []byte(key.partition), Bucket: key.bucket}
 	if len(s.schema.PrimaryKeys) == 0 {
 		slices.SortStableFunc(files, func(a, b manifest.DataFile) int {
 			return cmp.Or(cmp.Compare(a.MinSequence, b.MinSequence), cmp.Compare(a.CreationTime, b.CreationTime), cmp.Compare(a.Name, b.Name))
 		})
-		return s.pack(base, groupsOfOne(files)), nil
+		return s.pack(base, groupsOfOne(files), vectors), nil
 	}
 	mayMatch := func(f manifest.DataFile) bool { return s.fileMayMatch(ctx, s.filter, &f) }
 	if !slices.ContainsFunc(files, mayMatch) {
 		return nil, nil // no version of any row matches
 	}
-	var groups []fileGroup
 	types := typesOf(s.schema.KeyFields())
+	if s.apart(files, vectors) {
+		files = slices.DeleteFunc(files, func(f manifest.DataFile) bool { return !mayMatch(f) })
+		slices.SortFunc(files, func(a, b manifest.DataFile) int {
+			return cmp.Or(binaryrow.Compare(types, a.MinKey, b.MinKey), cmp.Compare(a.Level, b.Level), cmp.Compare(a.Name, b.Name))
+		})
+		return s.pack(base, groupsOfOne(files), vectors), nil
+	}
+	var groups []fileGroup
 	for _, section := range lsm.Sections(files, func(a, b []byte) int { return binaryrow.Compare(types, a, b) }) {
 		g := groupOf(section)
 		if slices.ContainsFunc(g.files, mayMatch) { // else no version of any of its rows matches
 			groups = append(groups, g)
 		}
 	}
-	return s.pack(base, groups), nil
+	return s.pack(base, groups, vectors), nil
+}
+
+// apart tells that no two rows of a bucket's files have the same key, because
+// compaction has seen to it: it drops the younger row of a first-row table,
+// and marks the older one in the bucket's deletion vectors elsewhere. A bucket
+// without vectors may be older than the option that asks for them.
+func (s *Scan) apart(files []manifest.DataFile, vectors bucketVectors) bool {
+	return s.compacted && (s.firstRow || vectors != nil) && !slices.ContainsFunc(files, mayDelete)
 }
 
 // fileGroup are files that have to be read by the same split.
@@ -233,7 +262,7 @@ func groupOf(section []lsm.SortedRun) fileGroup {
 
 // pack joins neighbouring groups into splits of about source.split.target-size.
 // A split either merges or does not: those that do not are read faster.
-func (s *Scan) pack(base Split, groups []fileGroup) []Split {
+func (s *Scan) pack(base Split, groups []fileGroup, vectors bucketVectors) []Split {
 	var out []Split
 	weight := int64(0)
 	for _, g := range groups {
@@ -250,6 +279,9 @@ func (s *Scan) pack(base Split, groups []fileGroup) []Split {
 		next.Merge, next.Files = g.merge, g.files
 		out = append(out, next)
 		weight = w
+	}
+	for i := range out {
+		out[i].Vectors = vectors.of(out[i].Files)
 	}
 	return out
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/tidelake/tidelake/internal/binaryrow"
+	"github.com/tidelake/tidelake/internal/deletion"
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/internal/take"
 	"github.com/tidelake/tidelake/lsm"
@@ -33,6 +34,17 @@ type splitReader struct {
 	keyTypes []schema.Type
 	dir      string
 	external externalFiles
+	vectors  map[string]*VectorRef // by data file
+}
+
+// vector reads the deletion vector of a file, nil when it has none.
+func (r *splitReader) vector(ctx context.Context, f *manifest.DataFile) (*deletion.Vector, error) {
+	ref := r.vectors[f.Name]
+	if ref == nil {
+		return nil, nil
+	}
+	v := vectorReader{table: r.scan.table, dir: r.scan.table.indexDir(r.dir), external: &r.external}
+	return v.read(ctx, ref, f)
 }
 
 // readSplit yields the rows of a split; batches are borrowed until the next step.
@@ -66,7 +78,11 @@ func (s *Scan) newSplitReader(split Split, parallel int) (*splitReader, error) {
 			return nil, err
 		}
 	}
-	r := &splitReader{scan: s, split: split, parallel: parallel, keyTypes: keyTypes, external: externalFiles{table: s.table}}
+	r := &splitReader{scan: s, split: split, parallel: parallel, keyTypes: keyTypes, external: externalFiles{table: s.table},
+		vectors: make(map[string]*VectorRef, len(split.Vectors))}
+	for i := range split.Vectors {
+		r.vectors[split.Vectors[i].File] = &split.Vectors[i]
+	}
 	var err error
 	if r.dir, err = s.table.bucketDir(split.Partition, split.Bucket); err != nil {
 		return nil, err

@@ -150,7 +150,8 @@ func replay(t *testing.T, javaDir, dir string, steps []step) (compared int, err 
 	}
 	defer w.Close()
 	javas := commitsOf(t, java)
-	anew := false // Java numbers the rows of an overwrite from 0 again; ours go on, which orders them as well
+	unseen := len(sc.PrimaryKeys) > 0 && ours.Options().DeletionVectors // rows that no compaction has moved up
+	anew := false                                                       // Java numbers the rows of an overwrite from 0 again; ours go on, which orders them as well
 	for i, s := range steps[1:] {
 		anew = anew || s.Op == "overwrite"
 		before, err := ours.Snapshots().LatestID(ctx)
@@ -172,15 +173,19 @@ func replay(t *testing.T, javaDir, dir string, steps []step) (compared int, err 
 		}
 		compared += compareFiles(t, fmt.Sprintf("step %d", i+1), added(t, java, javas[i]), added(t, ours, after), anew)
 		file := filepath.Join(dir, fmt.Sprintf("expected-snapshot-%d.jsonl", javas[i]))
-		if _, err := os.Stat(file); err == nil {
+		if exists(file) && !unseen {
 			sameLines(t, file, lines(t, ours, table.ScanOptions{}))
 		}
+	}
+	sound(t, ours)
+	if unseen {
+		expect(t, ours, table.ScanOptions{})
+		return compared, nil
 	}
 	sameLines(t, filepath.Join(dir, "expected.jsonl"), lines(t, ours, table.ScanOptions{}))
 	if file := filepath.Join(dir, "expected-buckets.jsonl"); exists(file) {
 		sameLines(t, file, bucketLines(t, ours))
 	}
-	sound(t, ours)
 	return compared, nil
 }
 

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/tidelake/tidelake/internal/deletion"
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/internal/take"
 	"github.com/tidelake/tidelake/io/datafile"
@@ -36,8 +38,9 @@ type fileRun struct {
 	object store.Object
 	reader *datafile.Reader
 	plans  []columnPlan
-	kinds  bool  // the open file may hold deletes, so kinds are read
-	left   int64 // rows of the open file that were not read yet
+	kinds  bool             // the open file may hold deletes, so kinds are read
+	gone   *deletion.Vector // rows of the open file that were deleted, nil for none
+	left   int64            // rows of the open file that were not read yet
 	schema *arrow.Schema
 }
 
@@ -135,6 +138,9 @@ func (f *fileRun) openNext() error {
 	}
 	if f.plans, err = planColumns(f.split.stored, own.Fields); err != nil {
 		return &fault.Error{File: meta.Name, Err: err}
+	}
+	if f.gone, err = f.split.vector(f.ctx, meta); err != nil {
+		return err
 	}
 	f.kinds = f.merging || (len(s.schema.PrimaryKeys) > 0 && mayDelete(*meta))
 	st, key, err := f.split.locate(f.ctx, meta)
@@ -259,11 +265,12 @@ func (f *fileRun) shape(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
 		f.schema = f.outSchema()
 	}
 	out := array.NewRecordBatch(f.schema, cols, rec.NumRows())
-	if f.merging || !f.kinds {
+	rows, all := f.visible(rec)
+	if all {
 		return out, nil
 	}
 	defer out.Release()
-	return take.Record(out, visible(rec.Column(0).(*array.Int8)), mem)
+	return take.Record(out, rows, mem)
 }
 
 func (f *fileRun) outSchema() *arrow.Schema {
@@ -279,15 +286,24 @@ func (f *fileRun) outSchema() *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
-// visible are the rows that were not deleted.
-func visible(kinds *array.Int8) []int32 {
-	rows := make([]int32, 0, kinds.Len())
-	for i, k := range kinds.Values() {
-		if !mergeengine.Retracts(k) {
+// visible are the rows of a batch that no deletion vector marks and that, alone,
+// are not deletes themselves; all tells that they are all.
+func (f *fileRun) visible(rec arrow.RecordBatch) (rows []int32, all bool) {
+	all = true
+	if f.gone != nil {
+		rows, all = f.gone.Live(f.reader.Position(), int(rec.NumRows()))
+	}
+	if f.merging || !f.kinds {
+		return rows, all
+	}
+	kinds := rec.Column(0).(*array.Int8).Values()
+	if all {
+		rows = make([]int32, 0, len(kinds))
+		for i := range kinds {
 			rows = append(rows, int32(i))
 		}
 	}
-	return rows
+	return slices.DeleteFunc(rows, func(i int32) bool { return mergeengine.Retracts(kinds[i]) }), false
 }
 
 // fileFormat is what follows the last dot of a file's name.

@@ -48,6 +48,9 @@ type Scan struct {
 	fields   []schema.Field     // result columns
 	filter   predicate.Expr
 	arrow    *arrow.Schema
+
+	compacted bool // rows of level 0 are not seen
+	firstRow  bool // of merge-engine
 }
 
 // Scan resolves the snapshot, the columns and the filter. Errors: ErrNotFound
@@ -60,7 +63,26 @@ func (t *Table) Scan(ctx context.Context, o ScanOptions) (*Scan, error) {
 	if err := s.project(); err != nil {
 		return nil, t.wrap("scan", err)
 	}
+	if err := s.visibility(); err != nil {
+		return nil, t.wrap("scan", err)
+	}
 	return s, nil
+}
+
+// visibility finds out what batch reads see of a bucket under the options that
+// the snapshot was made with (format section 7.4): where compaction looks keys
+// up, rows come into sight when they leave level 0, and no two have one key.
+func (s *Scan) visibility() error {
+	o := s.table.options
+	if s.schema.ID != s.table.schema.ID {
+		var err error
+		if o, err = schema.ParseOptions(s.schema.Options); err != nil {
+			return err
+		}
+	}
+	s.firstRow = o.MergeEngine == "first-row"
+	s.compacted = len(s.schema.PrimaryKeys) > 0 && (o.DeletionVectors || s.firstRow)
+	return nil
 }
 
 // resolve finds the snapshot and the schema to read with (streaming format, section 8.1).
@@ -203,8 +225,8 @@ func (s *Scan) Count(ctx context.Context) (int64, error) {
 	var rows int64
 	rest := splits[:0]
 	for _, split := range splits {
-		if split.raw() && s.filter.IsTrue() {
-			rows += split.rows()
+		if n, known := split.rows(); known && s.filter.IsTrue() {
+			rows += n
 		} else {
 			rest = append(rest, split)
 		}

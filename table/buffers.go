@@ -93,6 +93,9 @@ func (p *bufferPool) sorted() []*bucketBuffer {
 // flush writes every buffer into level-0 files, several buckets at once.
 func (p *bufferPool) flush(ctx context.Context) error {
 	busy := slices.DeleteFunc(p.sorted(), func(b *bucketBuffer) bool { return b.rows() == 0 })
+	if err := p.renumber(ctx, busy); err != nil {
+		return err
+	}
 	cores := p.table.settings.Parallel
 	inside := max(1, cores/max(1, len(busy)))
 	keepOpen := len(p.targets) <= maxOpenFiles
@@ -106,6 +109,24 @@ func (p *bufferPool) flush(ctx context.Context) error {
 		return err
 	}
 	return p.limitOpen()
+}
+
+// renumber lets buffered rows come after everything that others have committed.
+func (p *bufferPool) renumber(ctx context.Context, busy []*bucketBuffer) error {
+	if len(busy) == 0 {
+		return nil
+	}
+	if err := p.levels.refresh(ctx); err != nil {
+		return err
+	}
+	for _, b := range busy {
+		next, err := p.levels.next(ctx, bucketKey{string(b.partition), b.bucket})
+		if err != nil {
+			return err
+		}
+		b.next = max(b.next, next)
+	}
+	return nil
 }
 
 // limitOpen closes the files that append buckets keep open when what they hold
@@ -131,18 +152,6 @@ func (p *bufferPool) limitOpen() error {
 func (p *bufferPool) prepare(ctx context.Context) ([]CommitMessage, error) {
 	if len(p.targets) == 0 {
 		return nil, nil
-	}
-	if err := p.levels.refresh(ctx); err != nil {
-		return nil, err
-	}
-	for key, b := range p.targets {
-		if b.rows() > 0 {
-			next, err := p.levels.next(ctx, key)
-			if err != nil {
-				return nil, err
-			}
-			b.next = max(b.next, next)
-		}
 	}
 	if err := p.flush(ctx); err != nil {
 		return nil, err

@@ -83,6 +83,20 @@ func TestBufferedRowsFollowCommitsOfOthers(t *testing.T) {
 	expect(t, a, table.ScanOptions{}, `{"k":1,"v":"late"}`)
 }
 
+// A buffer that is written out because it is full is no different: its rows
+// were numbered as if nobody else had committed, and hidden by older ones.
+func TestRowsOfAFullBufferFollowCommitsOfOthers(t *testing.T) {
+	st := store.NewMem()
+	a := create(t, st, keyed, "write-buffer-size=1 b")
+	wa := newWriter(t, a, "a")
+	commit(t, wa, a, `{"k":1,"v":"first"}`)
+	for range 5 {
+		load(t, reopen(t, st), `{"k":1,"v":"other"}`)
+	}
+	commit(t, wa, a, `{"k":1,"v":"late"}`)
+	expect(t, a, table.ScanOptions{}, `{"k":1,"v":"late"}`)
+}
+
 // Messages of another writer, committed by this one, count as well.
 func TestForeignMessagesRaiseTheNumbers(t *testing.T) {
 	st := store.NewMem()

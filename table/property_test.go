@@ -14,8 +14,8 @@ import (
 	"github.com/tidelake/tidelake/table"
 )
 
-// model is what a table should hold: the newest row of each key.
-type model map[string]string
+// state is what a table should hold: the newest row of each key.
+type state map[string]string
 
 // Random updates and deletes over several commits with files of a few rows; a
 // filter must give what it gives over the plain rows, no old version ever.
@@ -28,7 +28,7 @@ func TestFiltersNeverBringBackOldVersions(t *testing.T) {
 			option = append(option, "sequence.field=a")
 		}
 		tab := create(t, store.NewMem(), events, option...)
-		want := model{}
+		want := state{}
 		bySequence := len(option) == 5
 		newest := map[string]int{}
 		for range 2 + random.IntN(5) {

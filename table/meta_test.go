@@ -1,0 +1,175 @@
+package table_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/tidelake/tidelake/table"
+)
+
+// The engine under random configurations must give the model's table, whatever
+// the configuration. One list of steps runs under several configurations.
+//
+//	TIDELAKE_META_CASES=20000  how many configurations
+//	TIDELAKE_META_SEED=17      where the seeds begin; a failure prints its own
+//	TIDELAKE_META_REPLAY=file  one case as a failure printed it
+func TestEveryConfigurationGivesTheModelsTable(t *testing.T) {
+	if file := os.Getenv("TIDELAKE_META_REPLAY"); file != "" {
+		replayCase(t, file)
+		return
+	}
+	cases, first := setting(t, "TIDELAKE_META_CASES", 300/slow), setting(t, "TIDELAKE_META_SEED", 1)
+	for lane := range uint64(4) {
+		t.Run(strconv.FormatUint(lane, 10), func(t *testing.T) {
+			t.Parallel()
+			for seed := first + lane; seed < first+cases; seed += 4 {
+				c, err := drawCase(seed)
+				if err != nil {
+					t.Fatalf("seed %d: %v", seed, err)
+				}
+				if err := c.run(); err != nil {
+					c, err = c.shrink(err)
+					t.Fatalf("seed %d: %v\nreplay with TIDELAKE_META_REPLAY=file and this in the file:\n%s", seed, err, c)
+				}
+			}
+		})
+	}
+}
+
+func setting(t *testing.T, name string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatal(name, err)
+	}
+	return n
+}
+
+func replayCase(t *testing.T, file string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c metaCase
+	if err := json.Unmarshal(data, &c); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// perScript is how many configurations one list of steps is run under.
+const perScript = 5
+
+// drawCase draws the case of a seed; steps change with every perScript-th seed only.
+func drawCase(seed uint64) (c metaCase, err error) {
+	c.Seed = seed
+	script := rand.New(rand.NewPCG(seed/perScript, 0))
+	var makers map[string]maker
+	c.Table, makers = drawTable(script)
+	if c.Steps, err = drawSteps(script, c.Table, makers); err != nil {
+		return c, err
+	}
+	c.Config = drawConfig(rand.New(rand.NewPCG(seed, 1)), c.Table)
+	return c, nil
+}
+
+// String is the case as it can be replayed, a line a step.
+func (c metaCase) String() string {
+	b, err := json.MarshalIndent(c, "", " ")
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// virtual are components without time, waits or chance.
+func virtual(alloc memory.Allocator) table.Components {
+	var ids, now atomic.Int64
+	now.Store(time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC).UnixMilli())
+	return table.Components{
+		Clock: func() time.Time { return time.UnixMilli(now.Add(1)) },
+		NewID: func() string { return fmt.Sprintf("%06d", ids.Add(1)) },
+		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+		Alloc: alloc,
+	}
+}
+
+// shrink drops steps, rows and options while the case still fails, and returns
+// the smallest that does with its error.
+func (c metaCase) shrink(err error) (metaCase, error) {
+	deadline := 2000 // runs
+	try := func(smaller metaCase) bool {
+		if deadline--; deadline < 0 || !smaller.allowed() {
+			return false
+		}
+		failure := smaller.run()
+		if failure != nil {
+			c, err = smaller, failure
+		}
+		return failure != nil
+	}
+	for before := ""; before != c.String() && deadline > 0; {
+		before = c.String()
+		for size := len(c.Steps); size > 0; size /= 2 {
+			for i := 0; i+size <= len(c.Steps); {
+				smaller := c
+				smaller.Steps = slices.Delete(slices.Clone(c.Steps), i, i+size)
+				if len(smaller.Steps) == 0 || !try(smaller) {
+					i += size
+				}
+			}
+		}
+		for i := range c.Steps {
+			c.shrinkRows(i, try, func() metaCase { return c })
+		}
+		for _, key := range slices.Sorted(maps.Keys(c.Config.Options)) {
+			smaller := c
+			smaller.Config.Options = maps.Clone(c.Config.Options)
+			if delete(smaller.Config.Options, key); key != "bucket" {
+				try(smaller)
+			}
+		}
+		for _, change := range []func(*metaConfig){
+			func(o *metaConfig) { o.Writers = 1 }, func(o *metaConfig) { o.Restart = 0 }, func(o *metaConfig) { o.Parallel = 1 },
+			func(o *metaConfig) { o.BatchRows = 0 }, func(o *metaConfig) { o.Options = maps.Clone(o.Options); o.Options["bucket"] = "1" },
+		} {
+			smaller := c
+			if change(&smaller.Config); smaller.String() != c.String() {
+				try(smaller)
+			}
+		}
+	}
+	return c, err
+}
+
+// shrinkRows drops rows of one step, many at a time first.
+func (metaCase) shrinkRows(step int, try func(metaCase) bool, now func() metaCase) {
+	for size := len(now().Steps[step].Rows); size > 0; size /= 2 {
+		for i := 0; i+size <= len(now().Steps[step].Rows); {
+			smaller := now()
+			smaller.Steps = slices.Clone(smaller.Steps)
+			smaller.Steps[step].Rows = slices.Delete(slices.Clone(smaller.Steps[step].Rows), i, i+size)
+			if !try(smaller) {
+				i += size
+			}
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package table_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/tidelake/tidelake/schema"
+)
+
+// metaCase is one run of the metamorphic test: a table, what is done to it, and
+// how the engine is set while it does it. Its JSON replays it.
+type metaCase struct {
+	Seed   uint64
+	Table  metaTable
+	Steps  []metaStep
+	Config metaConfig
+}
+
+type metaTable struct {
+	Columns   []metaColumn      `json:"columns"`
+	Keys      []string          `json:"primary-key"`
+	Partition []string          `json:"partition-by"`
+	Options   map[string]string `json:"options"` // those that results depend on
+}
+
+type metaColumn struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// metaStep is one thing done to the table.
+type metaStep struct {
+	Do     string            // write, overwrite, drop, compact, alter
+	Rows   []string          `json:",omitempty"`
+	Inside map[string]string `json:",omitempty"` // partition values as JSON
+	Full   bool              `json:",omitempty"` // of compact
+}
+
+// metaConfig is what no result may depend on.
+type metaConfig struct {
+	Options   map[string]string
+	Parallel  int
+	BatchRows int
+	Writers   int // that take turns
+	Restart   int // a writer is closed after so many commits, 0 for never
+}
+
+// schema is the table as the engine gets it, or, without a configuration, as the model does.
+func (m metaTable) schema(config map[string]string) (*schema.Table, error) {
+	m.Options = maps.Clone(m.Options)
+	maps.Copy(m.Options, config)
+	text, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	def, err := schema.ParseDefinition(text)
+	if err != nil {
+		return nil, err
+	}
+	return def.Table(1)
+}
+
+// maker draws the JSON of a value.
+type maker func(r *rand.Rand) string
+
+func oneOf[T any](r *rand.Rand, all ...T) T { return all[r.IntN(len(all))] }
+
+// valuesOf draws from few values, so that they meet.
+func valuesOf(typ string) maker {
+	return func(r *rand.Rand) string {
+		n := r.IntN(12)
+		switch typ {
+		case "TINYINT", "SMALLINT", "INT":
+			return fmt.Sprint(n - 3)
+		case "BIGINT":
+			return fmt.Sprint(int64(n-3) * 1_000_000_007)
+		case "FLOAT", "DOUBLE":
+			return fmt.Sprint(float64(n-3) / 4)
+		case "DECIMAL(9, 2)", "DECIMAL(30, 2)":
+			return fmt.Sprintf(`"%d.%d5"`, n, n%10)
+		case "BOOLEAN":
+			return oneOf(r, "true", "false")
+		case "DATE":
+			return fmt.Sprintf(`"2026-01-%02d"`, n+1)
+		case "TIMESTAMP(3)":
+			return fmt.Sprintf(`"2026-01-31T10:00:%02d.%03d"`, n, n*7)
+		}
+		return oneOf(r, `"a"`, `"b"`, `"ab"`, `"ä €"`, `"Z"`, `"zzzzzzzzzzzzzzzzzzzzz1"`, `"zzzzzzzzzzzzzzzzzzzzz2"`, `"x y"`)
+	}
+}
+
+var metaScalars = []string{"TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL(9, 2)", "DECIMAL(30, 2)", "BOOLEAN", "DATE", "TIMESTAMP(3)", "STRING"}
+
+// drawTable draws keys, partitions and columns, and an engine that merges them.
+func drawTable(r *rand.Rand) (metaTable, map[string]maker) {
+	m := metaTable{Options: map[string]string{}}
+	makers := map[string]maker{}
+	add := func(name, typ string, f maker) {
+		m.Columns = append(m.Columns, metaColumn{name, typ})
+		makers[name] = f
+	}
+	for i := range 1 + r.IntN(2) {
+		typ := oneOf(r, "INT", "BIGINT", "STRING", "DATE", "DECIMAL(9, 2)", "TIMESTAMP(3)", "TINYINT")
+		name := fmt.Sprintf("k%d", i)
+		add(name, typ+" NOT NULL", valuesOf(typ))
+		m.Keys = append(m.Keys, name)
+	}
+	if r.IntN(3) == 0 {
+		typ := oneOf(r, "INT", "STRING", "DATE")
+		few := []string{valuesOf(typ)(r), valuesOf(typ)(r), valuesOf(typ)(r)}
+		add("p", typ+" NOT NULL", func(r *rand.Rand) string { return oneOf(r, few...) })
+		m.Keys, m.Partition = append(m.Keys, "p"), []string{"p"}
+	}
+	engines[oneOf(r, slices.Sorted(maps.Keys(engines))...)](r, &m, add)
+	r.Shuffle(len(m.Columns), func(i, j int) { m.Columns[i], m.Columns[j] = m.Columns[j], m.Columns[i] })
+	return m, makers
+}
+
+// engines draw the value columns and options of a merge engine.
+var engines = map[string]func(r *rand.Rand, m *metaTable, add func(name, typ string, f maker)){
+	"deduplicate": drawDeduplicate,
+}
+
+func drawDeduplicate(r *rand.Rand, m *metaTable, add func(name, typ string, f maker)) {
+	for i := range r.IntN(4) {
+		typ := oneOf(r, metaScalars...)
+		add(fmt.Sprintf("c%d", i), typ, orNull(valuesOf(typ)))
+	}
+	if r.IntN(3) == 0 {
+		drawSequence(r, m, add)
+		if r.IntN(3) == 0 {
+			m.Options["sequence.field.sort-order"] = "descending"
+		}
+	}
+	if r.IntN(8) == 0 {
+		m.Options["rowkind.field"] = "kind"
+		add("kind", "STRING", func(r *rand.Rand) string { return oneOf(r, `"+I"`, `"+I"`, `"+U"`, `"-U"`, `"-D"`) })
+	}
+	m.maybe(r, 6, "ignore-delete", "true")
+	m.maybe(r, 6, "ignore-update-before", "true")
+}
+
+// drawSequence adds one or two columns that order the versions of a key.
+func drawSequence(r *rand.Rand, m *metaTable, add func(name, typ string, f maker)) {
+	var names []string
+	for i := range 1 + r.IntN(2) {
+		typ := oneOf(r, "INT", "BIGINT", "DATE", "TIMESTAMP(3)", "STRING", "DECIMAL(9, 2)")
+		name := fmt.Sprintf("s%d", i)
+		add(name, typ, orNull(valuesOf(typ)))
+		names = append(names, name)
+	}
+	m.Options["sequence.field"] = strings.Join(names, ",")
+}
+
+func orNull(f maker) maker {
+	return func(r *rand.Rand) string {
+		if r.IntN(5) == 0 {
+			return "null"
+		}
+		return f(r)
+	}
+}
+
+// maybe sets an option once in odds.
+func (m *metaTable) maybe(r *rand.Rand, odds int, key string, values ...string) {
+	if r.IntN(odds) == 0 {
+		m.Options[key] = oneOf(r, values...)
+	}
+}
+
+// drawRows draws rows that the rules allow.
+func drawRows(r *rand.Rand, m metaTable, makers map[string]maker, rule *rules, inside map[string]string) []string {
+	var out []string
+	for range oneOf(r, 1, 3, 10, 40) {
+		kind := "+I"
+		if r.IntN(4) == 0 {
+			kind = oneOf(r, "-D", "-D", "-U", "+U")
+		}
+		cells := []string{fmt.Sprintf(`"_kind":%q`, kind)}
+		if _, given := m.Options["rowkind.field"]; given {
+			cells = nil
+		}
+		for _, c := range m.Columns {
+			text, fixed := inside[c.Name]
+			if !fixed {
+				text = makers[c.Name](r)
+			}
+			cells = append(cells, fmt.Sprintf("%q:%s", c.Name, text))
+		}
+		if row := "{" + strings.Join(cells, ",") + "}"; rule.allow(row) {
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+// drawSteps draws what is done to a table.
+func drawSteps(r *rand.Rand, m metaTable, makers map[string]maker) ([]metaStep, error) {
+	rule, err := newRules(m)
+	if err != nil {
+		return nil, err
+	}
+	var steps []metaStep
+	for range 2 + r.IntN(10) {
+		s := metaStep{Do: "write"}
+		switch n := r.IntN(14); {
+		case n == 0 && len(m.Partition) > 0:
+			s = metaStep{Do: "drop", Inside: map[string]string{"p": makers["p"](r)}}
+		case n == 0:
+			s.Do = "drop"
+		case n == 1:
+			s.Do = "overwrite"
+		case n == 2 && len(m.Partition) > 0:
+			s = metaStep{Do: "overwrite", Inside: map[string]string{"p": makers["p"](r)}}
+		case n < 6:
+			s = metaStep{Do: "compact", Full: r.IntN(2) == 0}
+		}
+		rule.begin(s)
+		if s.Do == "write" || s.Do == "overwrite" {
+			s.Rows = drawRows(r, m, makers, rule, s.Inside)
+		}
+		steps = append(steps, s)
+	}
+	return steps, nil
+}
+
+// drawConfig draws what must not matter.
+func drawConfig(r *rand.Rand, m metaTable) metaConfig {
+	c := metaConfig{Options: map[string]string{"bucket": fmt.Sprint(1 + r.IntN(3))}, Parallel: 1 + r.IntN(4), BatchRows: oneOf(r, 1, 3, 100, 0), Writers: 1 + r.IntN(3)/2, Restart: oneOf(r, 0, 0, 1, 3)}
+	maybe := func(odds int, key string, values ...string) {
+		if r.IntN(odds) == 0 {
+			c.Options[key] = oneOf(r, values...)
+		}
+	}
+	maybe(2, "write-buffer-size", "1 kb", "4 kb")
+	maybe(2, "target-file-size", "1 b", "2 kb")
+	maybe(2, "source.split.target-size", "1 kb", "1 b")
+	maybe(3, "source.split.open-file-cost", "1 b", "1 mb")
+	maybe(3, "parquet.page.size", "64", "300")
+	maybe(3, "file.block-size", "500 b", "2 kb")
+	maybe(3, "file.compression", "none", "snappy", "lz4", "gzip")
+	maybe(4, "parquet.enable.dictionary", "false")
+	maybe(4, "data-file.thin-mode", "true")
+	maybe(4, "metadata.stats-mode", "none", "counts", "full", "truncate(4)")
+	maybe(5, "metadata.stats-dense-store", "false")
+	maybe(4, "manifest.merge-min-count", "2")
+	maybe(5, "manifest.target-file-size", "1 kb")
+	maybe(4, "read.batch-size", "2", "7")
+	maybe(2, "num-sorted-run.compaction-trigger", "1", "2", "3")
+	maybe(4, "num-levels", "3", "9")
+	maybe(2, "write-only", "true")
+	return c
+}

@@ -13,6 +13,9 @@
 //	                                          v                          v CheckWrite
 //	                                    Arrow fields            may we touch this table?
 //
+// Table.Alter makes the next schema-N out of one and a list of changes; columns
+// keep their ids, by which files of every schema are read through every other.
+//
 // Types follow Paimon's grammar. ParseType reads SQL text, nested types
 // included; Type.String writes the canonical text; JSON has the form used in
 // schema files, where nested types are objects.

@@ -96,3 +96,27 @@ func ExampleOptions_CheckWrite() {
 	fmt.Println(o.CheckWrite(&schema.Table{PrimaryKeys: []string{"id"}}))
 	// Output: not supported: writing a table with changelog-producer = "lookup" (set changelog-producer to none, or write through Paimon)
 }
+
+func ExampleTable_Alter() {
+	def, _ := schema.ParseDefinition([]byte(`{"columns": [{"name": "id", "type": "BIGINT"}, {"name": "n", "type": "INT"}], "primary-key": ["id"], "options": {"bucket": 1}}`))
+	before, _ := def.Table(0)
+	after, err := before.Alter([]schema.Change{
+		schema.AddColumn{Path: schema.Path{"note"}, Type: schema.Type{Kind: schema.VarChar, Length: schema.MaxLength, Nullable: true}, Position: schema.After("id")},
+		schema.UpdateColumnType{Path: schema.Path{"n"}, Type: schema.Type{Kind: schema.BigInt}, KeepNullability: true},
+		schema.RenameColumn{Path: schema.Path{"n"}, Name: "amount"},
+	}, true, 0)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, f := range after.Fields {
+		fmt.Println(f.ID, f.Name, f.Type)
+	}
+	_, err = before.Alter([]schema.Change{schema.DropColumn{Path: schema.Path{"id"}}}, true, 0)
+	fmt.Println(err)
+	// Output:
+	// 0 id BIGINT NOT NULL
+	// 2 note STRING
+	// 1 amount BIGINT
+	// invalid: column id: a primary key column cannot be dropped
+}

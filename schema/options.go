@@ -94,6 +94,12 @@ type Options struct {
 	SplitTargetSize   int64 // bytes
 	SplitOpenFileCost int64 // bytes
 
+	// Altering.
+	NullToNotNullDisabled     bool
+	ExplicitCastDisabled      bool
+	AddColumnBeforePartition  bool
+	DeletionVectorsModifiable bool
+
 	set map[string]string // every option given, former names replaced by today's
 }
 

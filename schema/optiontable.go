@@ -22,7 +22,6 @@ const (
 	formatTables   = "counts only for format tables, which are refused"
 	globalIndexes  = "global indexes only speed reading, and only with row tracking, which is refused for writing"
 	fileIndexes    = "file indexes only speed reading; they are neither used nor written"
-	alters         = "counts when columns are altered, which happens through Paimon"
 )
 
 var optionTable = []option{
@@ -234,7 +233,7 @@ var optionTable = []option{
 	{"file-reader-async-threshold", sizeValue, "10 mb", Ignored, engine},
 	{"commit.force-create-snapshot", boolValue, "false", Honoured, "commit even when empty"},
 	{"deletion-vectors.enabled", boolValue, "false", RefusedWrite, "set write-only to true and compact through Paimon, or write there"},
-	{"deletion-vectors.modifiable", boolValue, "false", Ignored, vectors},
+	{"deletion-vectors.modifiable", boolValue, "false", Honoured, "alter may switch deletion vectors"},
 	{"deletion-vector.index-file.target-size", sizeValue, "2 mb", Honoured, "roll size of files of deletion vectors in append tables"},
 	{"deletion-vectors.bitmap64", boolValue, "false", Honoured, "new deletion vectors have positions of 64 bits"},
 	{"delete.force-produce-changelog", boolValue, "false", Ignored, changelogFiles},
@@ -264,9 +263,9 @@ var optionTable = []option{
 	{"materialized-table.refresh-status", enumValue, "", Ignored, materialized},
 	{"materialized-table.refresh-handler-description", textValue, "", Ignored, materialized},
 	{"materialized-table.refresh-handler-bytes", textValue, "", Ignored, materialized},
-	{"alter-column-null-to-not-null.disabled", boolValue, "true", Ignored, alters},
-	{"disable-explicit-type-casting", boolValue, "false", Ignored, alters},
-	{"add-column-before-partition", boolValue, "false", Ignored, alters},
+	{"alter-column-null-to-not-null.disabled", boolValue, "true", Honoured, "alter makes no nullable column NOT NULL"},
+	{"disable-explicit-type-casting", boolValue, "false", Honoured, "alter widens types only"},
+	{"add-column-before-partition", boolValue, "false", Honoured, "where alter puts new columns"},
 	{"commit.strict-mode.last-safe-snapshot", longValue, "", Honoured, "fail on foreign commits after id"},
 	{"clustering.columns", textValue, "", RefusedWrite, "write through Paimon, or remove the option; the table can be read"},
 	{"clustering.strategy", textValue, "auto", Ignored, compaction},

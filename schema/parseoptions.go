@@ -155,6 +155,7 @@ func parseOptions(raw map[string]string) (*Options, []error) {
 	o.parseManifests(r)
 	o.parseMerging(r)
 	o.parseCompaction(r)
+	o.parseAltering(r)
 	o.parseCommit(r)
 	o.parseReading(r)
 	return o, r.errs
@@ -283,6 +284,13 @@ func (o *Options) parseMerging(r *optionReader) {
 			o.NumLevels++
 		}
 	}
+}
+
+func (o *Options) parseAltering(r *optionReader) {
+	o.NullToNotNullDisabled = r.bool("alter-column-null-to-not-null.disabled")
+	o.ExplicitCastDisabled = r.bool("disable-explicit-type-casting")
+	o.AddColumnBeforePartition = r.bool("add-column-before-partition")
+	o.DeletionVectorsModifiable = r.bool("deletion-vectors.modifiable")
 }
 
 func (o *Options) parseCommit(r *optionReader) {

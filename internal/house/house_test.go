@@ -220,7 +220,7 @@ func eachExplained(d *ast.GenDecl) bool {
 var entryPoints = map[string][]string{
 	"table":              {"Open", "Table_NewWriter", "Table_Scan"},
 	"catalog":            {"Open"},
-	"schema":             {"ParseType", "ParseTable", "ParseOptions"},
+	"schema":             {"ParseType", "ParseTable", "ParseOptions", "Table_Alter"},
 	"predicate":          {"Parse"},
 	"io/store":           {"Open"},
 	"io/datafile":        {"NewWriter", "Open"},

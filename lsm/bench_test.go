@@ -95,7 +95,7 @@ func BenchmarkFlush(b *testing.B) {
 			report(b, flushRows, start)
 		}
 		b.Run("sort/"+name, func(b *testing.B) {
-			run(b, func(buf *Buffer) error { _, err := buf.order(); return err })
+			run(b, func(buf *Buffer) error { _, _, err := buf.order(); return err })
 		})
 		b.Run("all/"+name, func(b *testing.B) {
 			run(b, func(buf *Buffer) error {

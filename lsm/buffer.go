@@ -55,6 +55,8 @@ type Buffer struct {
 	layout   *vector.Layout
 	seqTypes []arrow.DataType
 	emitter  emitter
+	chooser  mergeengine.Chooser // or
+	fold     *folding
 	known    *arrow.Schema // of the last batch, checked already
 
 	parts []part
@@ -93,7 +95,13 @@ func NewBuffer(spec BufferSpec) (*Buffer, error) {
 	if b.emitter, err = b.newEmitter(); err != nil {
 		return nil, err
 	}
-	return b, nil
+	switch engine := spec.Engine.(type) {
+	case mergeengine.Chooser:
+		b.chooser = engine
+	case mergeengine.Folder:
+		b.fold, err = newFolding(engine, &b.emitter, spec.Schema)
+	}
+	return b, err
 }
 
 func (s *BufferSpec) defaults() {
@@ -250,15 +258,15 @@ func (b *Buffer) RefBytes() int64 {
 // arrival, also those that are merged away; next is the first number that is
 // free afterwards, even when there is an error.
 //
-// After success the buffer is empty. After an error, emit's own or
-// ErrInvalid for a key that does not fit its type, it holds its rows as
-// before.
+// After success the buffer is empty. After an error it holds its rows as
+// before: emit's own, ErrInvalid for a key that does not fit its type, or the
+// engine's for rows that it does not take.
 func (b *Buffer) Flush(firstSeq int64, emit func(physical arrow.RecordBatch) error) (next int64, err error) {
 	next = firstSeq + int64(b.n)
 	if b.n == 0 {
 		return next, nil
 	}
-	refs, err := b.order()
+	items, groups, err := b.order()
 	if err != nil {
 		return next, err
 	}
@@ -266,15 +274,26 @@ func (b *Buffer) Flush(firstSeq int64, emit func(physical arrow.RecordBatch) err
 		return next, err
 	}
 	defer b.clearSources()
-	for len(refs) > 0 {
-		n := min(len(refs), b.spec.BatchRows)
-		if err := b.emit(refs[:n], firstSeq, emit); err != nil {
-			return next, err
-		}
-		refs = refs[n:]
+	if b.fold != nil {
+		err = b.emitFolded(items, groups, firstSeq, emit)
+	} else {
+		err = b.emitChosen(items, groups, firstSeq, emit)
+	}
+	if err != nil {
+		return next, err
 	}
 	b.Close()
 	return next, nil
+}
+
+func (b *Buffer) emitChosen(items []item, groups *mergeengine.Groups, firstSeq int64, emit func(arrow.RecordBatch) error) error {
+	refs, err := b.choose(b.chooser, items, groups)
+	for err == nil && len(refs) > 0 {
+		n := min(len(refs), b.spec.BatchRows)
+		err = b.emit(refs[:n], firstSeq, emit)
+		refs = refs[n:]
+	}
+	return err
 }
 
 func (b *Buffer) setSources() error {
@@ -298,15 +317,12 @@ func (b *Buffer) clearSources() {
 // emit gathers refs, which count within parts, as one batch or, if their
 // cells are too large for one, as several.
 func (b *Buffer) emit(refs []vector.Ref, firstSeq int64, emit func(arrow.RecordBatch) error) error {
-	seqs, kinds := b.systemColumns(refs, firstSeq)
+	seqs, kinds := b.systemColumns(refs, nil, firstSeq)
 	defer seqs.Release()
 	defer kinds.Release()
 	rows := make([]vector.Ref, len(refs))
 	for i, r := range refs {
-		rows[i] = r
-		if p := &b.parts[r.Source()]; p.at >= 0 {
-			rows[i] = vector.MakeRef(r.Source(), int(b.rows[p.at+r.Row()]))
-		}
+		rows[i] = b.rowOf(r)
 	}
 	rec, err := b.emitter.batch(vector.Select(rows), seqs, kinds)
 	if errors.Is(err, vector.ErrTooLarge) && len(refs) > 1 {
@@ -323,7 +339,17 @@ func (b *Buffer) emit(refs []vector.Ref, firstSeq int64, emit func(arrow.RecordB
 	return emit(rec)
 }
 
-func (b *Buffer) systemColumns(refs []vector.Ref, firstSeq int64) (seqs, kinds arrow.Array) {
+// rowOf turns a ref that counts within its part into one within the batch.
+func (b *Buffer) rowOf(r vector.Ref) vector.Ref {
+	if p := &b.parts[r.Source()]; p.at >= 0 {
+		return vector.MakeRef(r.Source(), int(b.rows[p.at+r.Row()]))
+	}
+	return r
+}
+
+// systemColumns makes the sequence numbers of refs, and their kinds unless
+// they are given.
+func (b *Buffer) systemColumns(refs []vector.Ref, given []int8, firstSeq int64) (seqs, kinds arrow.Array) {
 	seqBuf, kindBuf := memory.NewResizableBuffer(b.spec.Alloc), memory.NewResizableBuffer(b.spec.Alloc)
 	defer seqBuf.Release()
 	defer kindBuf.Release()
@@ -334,10 +360,11 @@ func (b *Buffer) systemColumns(refs []vector.Ref, firstSeq int64) (seqs, kinds a
 	for i, r := range refs {
 		arrival := b.arrival(r)
 		s[i] = firstSeq + int64(arrival)
-		if b.kinds != nil {
+		if given == nil && b.kinds != nil {
 			k[i] = b.kinds[arrival]
 		}
 	}
+	copy(k, given)
 	sd := array.NewData(arrow.PrimitiveTypes.Int64, len(refs), []*memory.Buffer{nil, seqBuf}, nil, 0, 0)
 	defer sd.Release()
 	kd := array.NewData(arrow.PrimitiveTypes.Int8, len(refs), []*memory.Buffer{nil, kindBuf}, nil, 0, 0)

@@ -31,6 +31,7 @@ type emitter struct {
 	from     []int // for each field: a gatherer, or ^i for computed column i
 	gathers  []*vector.Gatherer
 	names    []string // source column of each gatherer
+	shown    int      // how many of them are shown; the rest decide about them
 	schema   *arrow.Schema
 	mem      memory.Allocator
 	parallel int
@@ -40,9 +41,9 @@ type emitter struct {
 func (e *emitter) gathered(f arrow.Field, source string) error {
 	i := slices.Index(e.names, source)
 	if i < 0 {
-		g, err := vector.NewGatherer(f.Type, e.mem)
+		g, err := newGatherer(f, e.mem)
 		if err != nil {
-			return &fault.Error{Class: fault.ErrInvalid, Detail: "column " + f.Name, Err: err}
+			return err
 		}
 		i = len(e.gathers)
 		e.gathers = append(e.gathers, g)
@@ -57,11 +58,39 @@ func (e *emitter) computed(f arrow.Field, i int) {
 	e.fields, e.from = append(e.fields, f), append(e.from, ^i)
 }
 
-func (e *emitter) finish() { e.schema = arrow.NewSchema(e.fields, nil) }
+// finish ends the list of fields.
+func (e *emitter) finish() {
+	e.schema = arrow.NewSchema(e.fields, nil)
+	e.shown = len(e.gathers)
+}
+
+// hidden adds a source column that decides about others and is not shown.
+func (e *emitter) hidden(f arrow.Field) error {
+	if slices.Contains(e.names, f.Name) {
+		return nil
+	}
+	g, err := newGatherer(f, e.mem)
+	e.gathers, e.names = append(e.gathers, g), append(e.names, f.Name)
+	return err
+}
+
+func newGatherer(f arrow.Field, mem memory.Allocator) (*vector.Gatherer, error) {
+	g, err := vector.NewGatherer(f.Type, mem)
+	if err != nil {
+		return nil, &fault.Error{Class: fault.ErrInvalid, Detail: "column " + f.Name, Err: err}
+	}
+	return g, nil
+}
 
 // batch gathers one batch. The computed columns stay the caller's.
 func (e *emitter) batch(sel vector.Selection, computed ...arrow.Array) (arrow.RecordBatch, error) {
-	cols, err := e.take(sel)
+	return e.make(sel.Len(), func(i int) (arrow.Array, error) { return e.gathers[i].Take(sel) }, computed...)
+}
+
+// make puts one batch together from what col makes of each source column,
+// columns side by side. The computed columns stay the caller's.
+func (e *emitter) make(rows int, col func(i int) (arrow.Array, error), computed ...arrow.Array) (arrow.RecordBatch, error) {
+	cols, err := e.columns(rows, col)
 	defer func() {
 		for _, c := range cols {
 			if c != nil {
@@ -80,16 +109,16 @@ func (e *emitter) batch(sel vector.Selection, computed ...arrow.Array) (arrow.Re
 			out[i] = computed[^from]
 		}
 	}
-	return array.NewRecordBatch(e.schema, out, int64(sel.Len())), nil
+	return array.NewRecordBatch(e.schema, out, int64(rows)), nil
 }
 
-func (e *emitter) take(sel vector.Selection) ([]arrow.Array, error) {
-	cols := make([]arrow.Array, len(e.gathers))
-	errs := make([]error, len(e.gathers))
-	workers := min(e.parallel, len(e.gathers))
-	if workers <= 1 || sel.Len() < 1024 {
-		for i, g := range e.gathers {
-			if cols[i], errs[i] = g.Take(sel); errs[i] != nil {
+func (e *emitter) columns(rows int, col func(i int) (arrow.Array, error)) ([]arrow.Array, error) {
+	cols := make([]arrow.Array, e.shown)
+	errs := make([]error, e.shown)
+	workers := min(e.parallel, e.shown)
+	if workers <= 1 || rows < 1024 {
+		for i := range cols {
+			if cols[i], errs[i] = col(i); errs[i] != nil {
 				return cols, errs[i]
 			}
 		}
@@ -101,10 +130,10 @@ func (e *emitter) take(sel vector.Selection) ([]arrow.Array, error) {
 		wg.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(e.gathers) {
+				if i >= e.shown {
 					return
 				}
-				cols[i], errs[i] = e.gathers[i].Take(sel)
+				cols[i], errs[i] = col(i)
 			}
 		})
 	}

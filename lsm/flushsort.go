@@ -9,25 +9,27 @@ import (
 	"github.com/tidelake/tidelake/mergeengine"
 )
 
-// order sorts the buffered rows, merges them, and returns the rows that
-// remain in key order. Refs count within parts: the third row that an Add
-// brought is row 2 of its part.
-func (b *Buffer) order() ([]vector.Ref, error) {
+// order sorts the buffered rows by key and, within a key, by version: the
+// oldest first. Refs count within parts: the third row that an Add brought is
+// row 2 of its part.
+func (b *Buffer) order() (items []item, groups *mergeengine.Groups, err error) {
 	items, same, err := b.sortKeys()
+	if err != nil {
+		return nil, nil, err
+	}
+	groups = &mergeengine.Groups{Starts: groupStarts(nil, items, same)}
+	if b.kinds != nil {
+		groups.Kind = func(pos int32) int8 { return b.kinds[b.arrival(items[pos].ref)] }
+	}
+	return items, groups, b.orderVersions(items, groups.Starts)
+}
+
+// choose picks the rows that remain.
+func (b *Buffer) choose(chooser mergeengine.Chooser, items []item, groups *mergeengine.Groups) ([]vector.Ref, error) {
+	chosen, err := chooser.Choose(make([]int32, 0, groups.Len()), groups)
 	if err != nil {
 		return nil, err
 	}
-	starts := groupStarts(nil, items, same)
-	if err := b.orderVersions(items, starts); err != nil {
-		return nil, err
-	}
-	groups := mergeengine.Groups{Starts: starts, Kind: func(pos int32) int8 {
-		if b.kinds == nil {
-			return 0
-		}
-		return b.kinds[b.arrival(items[pos].ref)]
-	}}
-	chosen := b.spec.Engine.Choose(make([]int32, 0, groups.Len()), &groups)
 	refs := make([]vector.Ref, 0, len(chosen))
 	for _, pos := range chosen {
 		if pos != mergeengine.None {

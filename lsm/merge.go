@@ -30,7 +30,8 @@ type MergeSpec struct {
 	// when SequenceDescending reverses the order.
 	Sequence           []string
 	SequenceDescending bool
-	// Engine merges the versions of a key. Default: deduplicate.
+	// Engine merges the versions of a key. Default: deduplicate. Schema must
+	// hold the Sources of Output when it is a Folder.
 	Engine mergeengine.Engine
 	// Output names the value columns to emit, in this order.
 	Output []string
@@ -68,9 +69,14 @@ type Merge struct {
 	chosen []int32
 	random uint64
 
+	chooser mergeengine.Chooser // or
+	fold    *folding
+
 	// pending are merged rows that wait to be gathered, in slices of at most
-	// slice rows.
+	// slice rows. When columns are folded it holds all versions of the rows,
+	// and groups where each row's versions begin.
 	pending []vector.Ref
+	groups  []int32
 	emitted int
 	slice   int
 	err     error
@@ -125,7 +131,9 @@ func (m *Merge) newEmitter() error {
 			return err
 		}
 	}
-	if m.spec.WithKind {
+	if _, folds := m.spec.Engine.(mergeengine.Folder); m.spec.WithKind && folds {
+		e.computed(kindField, 0)
+	} else if m.spec.WithKind {
 		if err := e.gathered(kindField, kindField.Name); err != nil {
 			return err
 		}
@@ -142,7 +150,18 @@ func (m *Merge) newEmitter() error {
 	}
 	e.finish()
 	m.emitter = e
-	return nil
+	return m.useEngine()
+}
+
+// useEngine gets ready to choose or to fold.
+func (m *Merge) useEngine() (err error) {
+	switch engine := m.spec.Engine.(type) {
+	case mergeengine.Chooser:
+		m.chooser = engine
+	case mergeengine.Folder:
+		m.fold, err = newFolding(engine, &m.emitter, m.spec.Schema)
+	}
+	return err
 }
 
 // Schema is the schema of emitted batches.
@@ -161,35 +180,53 @@ func (m *Merge) Next() (arrow.RecordBatch, error) {
 }
 
 func (m *Merge) next() (arrow.RecordBatch, error) {
-	if m.err != nil {
-		return nil, m.err
-	}
-	if m.emitted == len(m.pending) {
-		if err := m.fill(); err != nil {
+	for m.err == nil {
+		if m.emitted == m.waiting() {
+			if err := m.fill(); err != nil {
+				return nil, err
+			}
+		}
+		n := min(m.slice, m.waiting()-m.emitted)
+		rec, err := m.batch(n)
+		for errors.Is(err, vector.ErrTooLarge) && n > 1 {
+			n /= 2
+			rec, err = m.batch(n)
+		}
+		if err != nil {
 			return nil, err
 		}
-	}
-	n := min(m.slice, len(m.pending)-m.emitted)
-	for {
-		rec, err := m.emitter.batch(vector.Select(m.pending[m.emitted : m.emitted+n]))
-		if errors.Is(err, vector.ErrTooLarge) && n > 1 {
-			n /= 2
-			continue
+		m.emitted += n
+		if rec.NumRows() > 0 {
+			return rec, nil
 		}
-		if err == nil {
-			m.emitted += n
-		}
-		return rec, err
+		rec.Release() // all its rows were deleted
 	}
+	return nil, m.err
+}
+
+// waiting is the number of merged rows since the last fill.
+func (m *Merge) waiting() int {
+	if m.fold != nil {
+		return len(m.groups)
+	}
+	return len(m.pending)
+}
+
+// batch makes a batch of the next n rows.
+func (m *Merge) batch(n int) (arrow.RecordBatch, error) {
+	if m.fold != nil {
+		return m.foldBatch(n)
+	}
+	return m.emitter.batch(vector.Select(m.pending[m.emitted : m.emitted+n]))
 }
 
 // fill merges rounds until a batch is worth gathering: half of a full one,
 // or so many rows read for it that it is time to let go of their batches.
 // What is left from one fill to the next are only batches that runs are in.
 func (m *Merge) fill() error {
-	m.pending, m.emitted = m.pending[:0], 0
+	m.pending, m.groups, m.emitted = m.pending[:0], m.groups[:0], 0
 	m.slots.freeRetired()
-	for len(m.pending)*2 < m.spec.BatchRows {
+	for m.waiting()*2 < m.spec.BatchRows {
 		if len(m.pending) > 0 && m.slots.retiredRows > 4*m.spec.BatchRows {
 			break
 		}
@@ -207,8 +244,8 @@ func (m *Merge) fill() error {
 	if len(m.pending) == 0 {
 		return io.EOF
 	}
-	slices := (len(m.pending) + m.spec.BatchRows - 1) / m.spec.BatchRows
-	m.slice = (len(m.pending) + slices - 1) / slices
+	slices := (m.waiting() + m.spec.BatchRows - 1) / m.spec.BatchRows
+	m.slice = (m.waiting() + slices - 1) / slices
 	return nil
 }
 
@@ -221,7 +258,7 @@ func (m *Merge) Close() error {
 	}
 	m.runs = nil
 	m.slots.freeAll()
-	m.pending, m.emitted = nil, 0
+	m.pending, m.groups, m.emitted = nil, nil, 0
 	if m.err == nil {
 		m.err = errClosed("merge")
 	}

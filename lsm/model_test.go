@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -469,5 +470,17 @@ func collect(t testing.TB, m *Merge) (out []arrow.RecordBatch) {
 func releaseAll(recs []arrow.RecordBatch) {
 	for _, r := range recs {
 		r.Release()
+	}
+}
+
+// batches are what is left of a merge.
+func batches(m *Merge) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		for {
+			rec, err := m.Next()
+			if err == io.EOF || !yield(rec, err) || err != nil {
+				return
+			}
+		}
 	}
 }

@@ -62,7 +62,9 @@ func (m *Merge) round() (more bool, err error) {
 		return false, nil
 	}
 	m.narrow()
-	m.mergeSegments()
+	if err := m.mergeSegments(); err != nil {
+		return false, err
+	}
 	m.advance()
 	return true, nil
 }
@@ -190,10 +192,10 @@ func (m *Merge) rand() uint64 {
 }
 
 // mergeSegments appends the rows that the segments become to pending.
-func (m *Merge) mergeSegments() {
+func (m *Merge) mergeSegments() error {
 	if len(m.segs) == 1 {
 		m.keepSegment(m.segs[0])
-		return
+		return nil
 	}
 	items := m.merger.run(m.segs)
 	m.starts = groupStarts(m.starts[:0], items, m.slots.sameKeys())
@@ -204,8 +206,19 @@ func (m *Merge) mergeSegments() {
 			}
 		}
 	}
+	if m.fold != nil {
+		m.keepVersions(items)
+		return nil
+	}
+	return m.choose(items)
+}
+
+// choose appends the rows that the engine picks.
+func (m *Merge) choose(items []item) (err error) {
 	groups := mergeengine.Groups{Starts: m.starts, Kind: func(pos int32) int8 { return m.slots.kind(items[pos].ref) }}
-	m.chosen = m.spec.Engine.Choose(m.chosen[:0], &groups)
+	if m.chosen, err = m.chooser.Choose(m.chosen[:0], &groups); err != nil {
+		return err
+	}
 	check := m.spec.DropDeletes && m.slots.retracting > 0
 	for _, pos := range m.chosen {
 		if pos == mergeengine.None {
@@ -217,17 +230,35 @@ func (m *Merge) mergeSegments() {
 		}
 		m.pending = append(m.pending, ref)
 	}
+	return nil
+}
+
+// keepVersions appends all versions, for folding.
+func (m *Merge) keepVersions(items []item) {
+	first := int32(len(m.pending))
+	for _, it := range items {
+		m.pending = append(m.pending, it.ref)
+	}
+	for _, start := range m.starts[:len(m.starts)-1] {
+		m.groups = append(m.groups, first+start)
+	}
 }
 
 // keepSegment is the short way for rows of one run: no key has two versions.
 func (m *Merge) keepSegment(s segment) {
 	check := m.spec.DropDeletes && m.slots.at(s.slot).retracts
+	first := len(m.pending)
 	ref := vector.MakeRef(s.slot, s.pos)
 	for range s.len() {
 		if !check || !mergeengine.Retracts(m.slots.kind(ref)) {
 			m.pending = append(m.pending, ref)
 		}
 		ref++
+	}
+	if m.fold != nil {
+		for ; first < len(m.pending); first++ {
+			m.groups = append(m.groups, int32(first))
+		}
 	}
 }
 

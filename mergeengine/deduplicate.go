@@ -12,17 +12,17 @@ func (Deduplicate) Name() string { return "deduplicate" }
 
 // Choose answers each group with its last position, or with its last +I or
 // +U if deletes are ignored. A group of ignored rows only gives [None].
-func (d Deduplicate) Choose(dst []int32, g *Groups) []int32 {
+func (d Deduplicate) Choose(dst []int32, g *Groups) ([]int32, error) {
 	if len(g.Starts) == 0 {
-		return dst
+		return dst, nil
 	}
 	if d.IgnoreDelete {
-		return d.chooseAdds(dst, g)
+		return d.chooseAdds(dst, g), nil
 	}
 	for _, end := range g.Starts[1:] {
 		dst = append(dst, end-1)
 	}
-	return dst
+	return dst, nil
 }
 
 func (d Deduplicate) chooseAdds(dst []int32, g *Groups) []int32 {
@@ -30,7 +30,7 @@ func (d Deduplicate) chooseAdds(dst []int32, g *Groups) []int32 {
 	for _, end := range g.Starts[1:] {
 		pos := end - 1
 		if end-start > 1 {
-			for pos >= start && Retracts(g.Kind(pos)) {
+			for pos >= start && Retracts(g.kind(pos)) {
 				pos--
 			}
 			if pos < start {

@@ -1,24 +1,11 @@
-// Package mergeengine decides how the stored versions of one key become one
-// row.
-//
-// Rows are never built. The sort or merge that runs before looks at keys only
-// and leaves an order: positions 0, 1, 2 … each standing for one stored row,
-// equal keys next to each other, the oldest version first. An engine reads
-// where the groups of equal keys begin and answers with positions; columns
-// are then gathered by them, one at a time.
-//
-//	position  0   1   2   3   4   5
-//	key       a   a   b   c   c   c        Starts = 0 2 3 6
-//	chosen        1   2           5        the answer of deduplicate
-//
-// An engine that takes different columns from different versions gives one
-// such list for each set of columns; an engine that computes values folds a
-// column over the same groups. Both stand beside [Engine] in a file of their
-// own; what every engine has in common is here.
 package mergeengine
 
 import (
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
 	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/internal/vector"
+	"github.com/tidelake/tidelake/schema"
 )
 
 // None is the answer for a group that leaves no row behind.
@@ -33,33 +20,68 @@ type Groups struct {
 	Starts []int32
 	// Kind gives the stored row kind of a position: 0 +I, 1 -U, 2 +U, 3 -D.
 	// It is slow compared with everything else here: ask only for groups of
-	// more than one row.
+	// more than one row. Nil means that every row is +I.
 	Kind func(pos int32) int8
 }
 
 // Len is the number of groups.
 func (g *Groups) Len() int { return max(len(g.Starts)-1, 0) }
 
-// Engine picks the row that stands for a key. Engines are immutable and safe
-// for concurrent use.
+// kind is the kind of a position.
+func (g *Groups) kind(pos int32) int8 {
+	if g.Kind == nil {
+		return 0
+	}
+	return g.Kind(pos)
+}
+
+// Engine merges the versions of a key: it is a [Chooser] or a [Folder].
+// Engines are immutable and safe for concurrent use.
+//
+// A group of one row is that row, whatever its kind and whatever the engine:
+// this is how Paimon treats a key with a single version, and merges of the
+// same files in other steps rely on it.
 type Engine interface {
 	// Name is the value of the table option merge-engine.
 	Name() string
-	// Choose appends to dst one position for each group, or [None]. A group
-	// of one row is answered with that row, whatever its kind: this is how
-	// Paimon treats a key with a single version, and merges of the same
-	// files in other steps rely on it.
-	Choose(dst []int32, g *Groups) []int32
 }
 
-// New returns the engine of the given merge-engine option. ignoreDelete is
-// the option ignore-delete. Any engine but deduplicate is refused.
-func New(name string, ignoreDelete bool) (Engine, error) {
-	switch name {
+// Chooser picks one row that stands for a key in all its columns.
+type Chooser interface {
+	Engine
+	// Choose appends to dst one position for each group, or [None]. An error
+	// says which rows the engine does not take; nothing may be made of the
+	// groups then.
+	Choose(dst []int32, g *Groups) ([]int32, error)
+}
+
+// Folder makes each column of a row from several versions.
+type Folder interface {
+	Engine
+	// Sources lists the columns that must be at hand to make those of output:
+	// output itself and, after it, what decides about them.
+	Sources(output []string) []string
+	// NewFold begins a merge over columns of these names, whose versions
+	// cells gather. names are Sources of something. Columns of the merge are
+	// allocated from mem.
+	NewFold(names []string, cells []*vector.Gatherer, mem memory.Allocator) (*Fold, error)
+}
+
+// New returns the engine of a table, whose options are o. Options that
+// contradict one another, functions that do not fit the type of their column
+// and columns that do not exist are ErrInvalid; functions that are not built
+// are ErrUnsupported. A table without a primary key has no engine; ask for
+// none.
+func New(t *schema.Table, o *schema.Options) (Engine, error) {
+	switch o.MergeEngine {
 	case "", "deduplicate":
-		return Deduplicate{IgnoreDelete: ignoreDelete}, nil
-	case "partial-update", "aggregation", "first-row":
-		return nil, fault.Unsupported("merge-engine "+name, "use a table with merge-engine deduplicate")
+		return Deduplicate{IgnoreDelete: o.IgnoreDelete}, nil
+	case "first-row":
+		return FirstRow{IgnoreDelete: o.IgnoreDelete}, nil
+	case "aggregation":
+		return newAggregation(t, o)
+	case "partial-update":
+		return newPartialUpdate(t, o)
 	}
-	return nil, fault.Invalid("merge-engine " + name + ": want deduplicate, partial-update, aggregation or first-row")
+	return nil, fault.Invalid("merge-engine " + o.MergeEngine + ": want deduplicate, partial-update, aggregation or first-row")
 }

@@ -69,6 +69,7 @@ type Options struct {
 	VectorFileSize     int64 // bytes at which an append table begins another file of deletion vectors
 	RowTracking        bool
 	DataEvolution      bool
+	Engine             EngineOptions
 
 	// Writing.
 	WriteBufferSize  int64 // bytes

@@ -156,6 +156,7 @@ func parseOptions(raw map[string]string) (*Options, []error) {
 	o.parseMerging(r)
 	o.parseCompaction(r)
 	o.parseAltering(r)
+	o.parseEngine(r)
 	o.parseCommit(r)
 	o.parseReading(r)
 	return o, r.errs

@@ -13,7 +13,6 @@ import (
 	"github.com/tidelake/tidelake/internal/take"
 	"github.com/tidelake/tidelake/lsm"
 	"github.com/tidelake/tidelake/manifest"
-	"github.com/tidelake/tidelake/mergeengine"
 	"github.com/tidelake/tidelake/schema"
 )
 
@@ -65,12 +64,11 @@ func newBucketBuffer(t *Table, files *fileMaker, partition []byte, bucket int) (
 }
 
 func (t *Table) bufferSpec() lsm.BufferSpec {
-	engine, _ := mergeengine.New(t.options.MergeEngine, t.options.IgnoreDelete)
 	arrowSchema, _ := schema.ArrowSchema(t.schema.Fields)
 	return lsm.BufferSpec{
 		Schema: arrowSchema, Key: names(t.schema.KeyFields()),
 		Sequence: t.options.SequenceFields, SequenceDescending: t.options.SequenceDescending,
-		Engine: engine, OmitKeys: t.options.ThinMode, Alloc: t.world.Alloc, Parallel: t.settings.Parallel,
+		Engine: t.engine, OmitKeys: t.options.ThinMode, Alloc: t.world.Alloc, Parallel: t.settings.Parallel,
 	}
 }
 

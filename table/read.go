@@ -17,7 +17,6 @@ import (
 	"github.com/tidelake/tidelake/internal/take"
 	"github.com/tidelake/tidelake/lsm"
 	"github.com/tidelake/tidelake/manifest"
-	"github.com/tidelake/tidelake/mergeengine"
 	"github.com/tidelake/tidelake/predicate"
 	"github.com/tidelake/tidelake/schema"
 )
@@ -216,10 +215,6 @@ func (r *splitReader) open(ctx context.Context, runs []rankedRun, within *keyRan
 		return nil, nil, err
 	}
 	t := r.scan.table
-	engine, err := mergeengine.New(t.options.MergeEngine, t.options.IgnoreDelete)
-	if err != nil {
-		return nil, nil, err
-	}
 	open := make([]lsm.Run, len(runs))
 	for i, files := range runs {
 		run := r.newRun(ctx, files, true, runBatchRows(len(runs)))
@@ -231,7 +226,7 @@ func (r *splitReader) open(ctx context.Context, runs []rankedRun, within *keyRan
 	}
 	m, err := lsm.NewMerge(open, lsm.MergeSpec{
 		Schema: arrowSchema, Key: names(r.scan.schema.KeyFields()), Sequence: t.options.SequenceFields,
-		SequenceDescending: t.options.SequenceDescending, Engine: engine, Output: names(r.stored),
+		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Output: names(r.stored),
 		DropDeletes: true, BatchRows: r.scan.options.BatchRows, Parallel: r.parallel, Alloc: t.world.Alloc,
 	})
 	if err != nil {

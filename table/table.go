@@ -12,6 +12,7 @@ import (
 	"github.com/tidelake/tidelake/internal/partition"
 	"github.com/tidelake/tidelake/io/store"
 	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/mergeengine"
 	"github.com/tidelake/tidelake/schema"
 	"github.com/tidelake/tidelake/snapshot"
 )
@@ -49,6 +50,7 @@ type Table struct {
 	store    store.Store
 	schema   *schema.Table
 	options  *schema.Options
+	engine   mergeengine.Engine // nil without a primary key
 	settings Settings
 	world    Components
 	schemas  *schemaFiles
@@ -93,6 +95,11 @@ func (t *Table) bind(sc *schema.Table) error {
 	}
 	if err := options.CheckRead(sc); err != nil {
 		return err
+	}
+	if len(sc.PrimaryKeys) > 0 {
+		if t.engine, err = mergeengine.New(sc, options); err != nil {
+			return err
+		}
 	}
 	t.schema, t.options = sc, options
 	t.parts = typesOf(sc.PartitionFields())

@@ -5,8 +5,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
-// fixedColumn gathers cells of a fixed width. T is a type of that width, not
-// always the column's own: only bits are moved.
+// fixedColumn gathers cells of a fixed width. T is a type of that width: dates
+// and times are the integers they are made of.
 type fixedColumn[T arrow.FixedWidthType] struct {
 	dt    arrow.DataType
 	width int
@@ -23,6 +23,8 @@ func (c *fixedColumn[T]) clear(slot int) {
 	c.vals[slot] = nil
 	c.valid.clear(slot)
 }
+
+func (c *fixedColumn[T]) nulls() *validity { return &c.valid }
 
 func (c *fixedColumn[T]) take(sel Selection, mem memory.Allocator) (arrow.ArrayData, error) {
 	n := sel.Len()
@@ -66,6 +68,8 @@ func (c *boolColumn) clear(slot int) {
 	c.valid.clear(slot)
 }
 
+func (c *boolColumn) nulls() *validity { return &c.valid }
+
 func (c *boolColumn) take(sel Selection, mem memory.Allocator) (arrow.ArrayData, error) {
 	buf, _ := c.vals.take(sel, mem)
 	valid, nulls := c.valid.take(sel, mem)
@@ -108,6 +112,8 @@ func (c *bytesColumn) clear(slot int) {
 	c.valid.clear(slot)
 }
 
+func (c *bytesColumn) nulls() *validity { return &c.valid }
+
 func (c *bytesColumn) take(sel Selection, mem memory.Allocator) (arrow.ArrayData, error) {
 	n := sel.Len()
 	offBuf := newBuffer(mem, (n+1)*4)
@@ -116,7 +122,7 @@ func (c *bytesColumn) take(sel Selection, mem memory.Allocator) (arrow.ArrayData
 	if sel.spans != nil {
 		total = c.spanSize(sel.spans)
 	} else {
-		total = c.locate(sel.refs, offs)
+		total = c.locate(sel, offs)
 	}
 	if tooLarge(total) {
 		offBuf.Release()
@@ -143,13 +149,18 @@ func (c *bytesColumn) spanSize(spans []span) (total int) {
 // locate notes where each cell begins and where it will end, and returns the
 // size of all. Copying then waits for one memory access a cell instead of two
 // in a row. The ends are of no use if the size is too large.
-func (c *bytesColumn) locate(refs []Ref, offs []int32) (total int) {
+func (c *bytesColumn) locate(sel Selection, offs []int32) (total int) {
+	refs := sel.refs
 	if cap(c.starts) < len(refs) {
 		c.starts = make([]int32, len(refs))
 	}
 	starts, ends, src := c.starts[:len(refs)], offs[1:len(refs)+1], c.src
 	offs[0] = 0
 	for i, r := range refs {
+		if sel.isNull(i) {
+			starts[i], ends[i] = 0, int32(total)
+			continue
+		}
 		cell := src[r>>32].offs[uint32(r):]
 		start, end := cell[0], cell[1]
 		total += int(end - start)

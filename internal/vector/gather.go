@@ -22,6 +22,7 @@ type column interface {
 	set(slot int, a arrow.Array)
 	clear(slot int)
 	take(sel Selection, mem memory.Allocator) (arrow.ArrayData, error)
+	nulls() *validity
 }
 
 // Gatherer copies cells of one column out of many sources. Sources are
@@ -74,6 +75,9 @@ func (g *Gatherer) Reset() {
 // Take returns the selected cells as a new array, or [ErrTooLarge]. One
 // stretch of a single source is not copied but sliced.
 func (g *Gatherer) Take(sel Selection) (arrow.Array, error) {
+	if sel.allNull() {
+		return array.MakeArrayOfNull(g.mem, g.dt, sel.Len()), nil
+	}
 	if len(sel.spans) == 1 {
 		sp := sel.spans[0]
 		row := int64(sp.first.Row())
@@ -95,10 +99,14 @@ func newColumn(dt arrow.DataType) (column, error) {
 		return &fixedColumn[int8]{dt: dt, width: 1}, nil
 	case arrow.INT16:
 		return &fixedColumn[int16]{dt: dt, width: 2}, nil
-	case arrow.INT32, arrow.DATE32, arrow.TIME32, arrow.FLOAT32:
+	case arrow.INT32, arrow.DATE32, arrow.TIME32:
 		return &fixedColumn[int32]{dt: dt, width: 4}, nil
-	case arrow.INT64, arrow.TIMESTAMP, arrow.FLOAT64:
+	case arrow.INT64, arrow.TIMESTAMP:
 		return &fixedColumn[int64]{dt: dt, width: 8}, nil
+	case arrow.FLOAT32:
+		return &fixedColumn[float32]{dt: dt, width: 4}, nil
+	case arrow.FLOAT64:
+		return &fixedColumn[float64]{dt: dt, width: 8}, nil
 	case arrow.DECIMAL128:
 		return &fixedColumn[decimal128.Num]{dt: dt, width: 16}, nil
 	case arrow.STRING, arrow.BINARY:

@@ -31,10 +31,15 @@ func (c *listColumn) clear(slot int) {
 	c.elem.clear(slot)
 }
 
+func (c *listColumn) nulls() *validity { return &c.valid }
+
 func (c *listColumn) take(sel Selection, mem memory.Allocator) (arrow.ArrayData, error) {
 	n := sel.Len()
 	total := 0
-	for _, r := range sel.refs {
+	for i, r := range sel.refs {
+		if sel.isNull(i) {
+			continue
+		}
 		offs, row := c.offs[r.Source()], r.Row()
 		total += int(offs[row+1] - offs[row])
 		if tooLarge(total) {
@@ -45,7 +50,7 @@ func (c *listColumn) take(sel Selection, mem memory.Allocator) (arrow.ArrayData,
 	elems := make([]Ref, 0, total)
 	for i, r := range sel.refs {
 		// A null list may still point at elements: it becomes empty.
-		if !c.valid.isNull(r) {
+		if !sel.isNull(i) && !c.valid.isNull(r) {
 			offs, row := c.offs[r.Source()], r.Row()
 			first := MakeRef(r.Source(), int(offs[row]))
 			for e := range Ref(offs[row+1] - offs[row]) {
@@ -85,6 +90,8 @@ func (c *structColumn) clear(slot int) {
 	}
 	c.valid.clear(slot)
 }
+
+func (c *structColumn) nulls() *validity { return &c.valid }
 
 func (c *structColumn) take(sel Selection, mem memory.Allocator) (arrow.ArrayData, error) {
 	children := make([]arrow.ArrayData, 0, len(c.fields))

@@ -13,6 +13,10 @@ func (r Ref) Source() int { return int(r >> 32) }
 // Row is the row number within the source.
 func (r Ref) Row() int { return int(uint32(r)) }
 
+// NullRef stands for a cell that is null, whatever the sources hold. Only
+// [SelectNulls] understands it.
+const NullRef Ref = 1<<64 - 1
+
 // span is a stretch of consecutive rows of one source.
 type span struct {
 	first Ref
@@ -28,6 +32,7 @@ const minSpan = 6
 type Selection struct {
 	refs  []Ref
 	spans []span // nil when the refs jump around too much
+	valid []byte // bit i is zero where cell i is null whatever refs[i] says; nil for none
 }
 
 // Select examines refs.
@@ -55,6 +60,42 @@ func Select(refs []Ref) Selection {
 	}
 	return s
 }
+
+// SelectNulls examines refs of which some are [NullRef]. It overwrites those
+// with any other ref of the list, so that gathering need not look out for them.
+func SelectNulls(refs []Ref) Selection {
+	other, nulls := NullRef, false
+	for _, r := range refs {
+		if r == NullRef {
+			nulls = true
+		} else {
+			other = r
+		}
+		if nulls && other != NullRef {
+			break
+		}
+	}
+	if !nulls {
+		return Select(refs)
+	}
+	s := Selection{refs: refs, valid: make([]byte, (len(refs)+7)/8)}
+	for i, r := range refs {
+		if r == NullRef {
+			refs[i] = other
+		} else {
+			s.valid[i>>3] |= 1 << (i & 7)
+			other = r
+		}
+	}
+	return s
+}
+
+// allNull says that no ref means a row of a source.
+func (s Selection) allNull() bool {
+	return s.valid != nil && len(s.refs) > 0 && s.refs[0] == NullRef
+}
+
+func (s Selection) isNull(i int) bool { return s.valid != nil && s.valid[i>>3]>>(i&7)&1 == 0 }
 
 // Len is the number of rows.
 func (s Selection) Len() int { return len(s.refs) }

@@ -141,12 +141,25 @@ func (v *validity) isNull(r Ref) bool {
 	return s.bits[k>>3]>>(k&7)&1 == 0
 }
 
-// take returns nil when no source has nulls.
+// take returns nil when no cell is null.
 func (v *validity) take(sel Selection, mem memory.Allocator) (*memory.Buffer, int) {
-	if v.count == 0 || sel.Len() == 0 {
+	n := sel.Len()
+	if n == 0 || v.count == 0 && sel.valid == nil {
 		return nil, 0
 	}
+	if v.count == 0 {
+		buf := newBuffer(mem, len(sel.valid))
+		copy(buf.Bytes(), sel.valid)
+		return buf, n - bitutil.CountSetBits(sel.valid, 0, n)
+	}
 	buf, nulls := v.bits.take(sel, mem)
+	if sel.valid != nil {
+		out := buf.Bytes()
+		for i, b := range sel.valid {
+			out[i] &= b
+		}
+		nulls = n - bitutil.CountSetBits(out, 0, n)
+	}
 	if nulls == 0 {
 		buf.Release()
 		return nil, 0

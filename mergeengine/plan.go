@@ -1,0 +1,109 @@
+package mergeengine
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/tidelake/tidelake/internal/vector"
+)
+
+// op is what becomes of one version of a row that has several.
+type op uint8
+
+const (
+	opAdd         op = iota // it is the newest so far
+	opLate                  // it is older than what its sequence group holds already
+	opRetract               // the newest so far is taken back
+	opRetractLate           // it is taken back, but its sequence group holds newer values
+	opSkip                  // it does not count
+	opBase                  // the row starts anew with its values
+	opBaseRetract           // as opBase, and then it is taken back
+)
+
+// Span is the positions of one key's versions, oldest first.
+type Span struct{ Start, End int32 }
+
+// Plan is what the first step of a fold found out: which rows there will be,
+// and what becomes of each version.
+type Plan struct {
+	// Refs are the stored rows of all positions.
+	Refs []vector.Ref
+	// Spans, Kinds and Last hold one entry for each row of the result: its
+	// versions, its kind, and the position whose sequence number it takes.
+	// Kinds is nil when all are +I.
+	Spans []Span
+	Kinds []int8
+	Last  []int32
+
+	ops    [][]op // by class of columns, then by position; nil where all are added
+	multi  bool   // some row has more than one version
+	newest shared
+}
+
+// shared is the selection of the last versions, made once for all columns
+// that take it.
+type shared struct {
+	once sync.Once
+	refs []vector.Ref
+	sel  vector.Selection
+}
+
+// begin lays out a row for each group, its kind that of the last version.
+func (p *Plan) begin(refs []vector.Ref, g *Groups, classes int) {
+	n := g.Len()
+	p.Refs = refs
+	p.Spans, p.Last, p.Kinds = slices.Grow(p.Spans[:0], n), slices.Grow(p.Last[:0], n), nil
+	p.ops = make([][]op, classes)
+	p.newest.once = sync.Once{}
+	p.multi = n < len(refs)
+	for i := range n {
+		p.Spans = append(p.Spans, Span{g.Starts[i], g.Starts[i+1]})
+		p.Last = append(p.Last, g.Starts[i+1]-1)
+	}
+	if g.Kind == nil {
+		return
+	}
+	p.Kinds = make([]int8, n)
+	for i, sp := range p.Spans {
+		if sp.End-sp.Start == 1 {
+			p.Kinds[i] = g.Kind(sp.Start)
+		}
+	}
+}
+
+// opsOf is the list of a class, all opAdd when it is new.
+func (p *Plan) opsOf(class int) []op {
+	if p.ops[class] == nil {
+		p.ops[class] = make([]op, len(p.Refs))
+	}
+	return p.ops[class]
+}
+
+// DropRetracts leaves out the rows of kind -U and -D.
+func (p *Plan) DropRetracts() {
+	if p.Kinds == nil {
+		return
+	}
+	kept := 0
+	for i, kind := range p.Kinds {
+		if !Retracts(kind) {
+			p.Spans[kept], p.Last[kept], p.Kinds[kept] = p.Spans[i], p.Last[i], kind
+			kept++
+		}
+	}
+	p.Spans, p.Last, p.Kinds = p.Spans[:kept], p.Last[:kept], p.Kinds[:kept]
+}
+
+// Newest is the selection of the positions in Last. It is safe for concurrent
+// use.
+func (p *Plan) Newest() vector.Selection {
+	s := &p.newest
+	s.once.Do(func() {
+		s.refs = slices.Grow(s.refs[:0], len(p.Last))[:len(p.Last)]
+		for i, pos := range p.Last {
+			s.refs[i] = p.Refs[pos]
+		}
+		s.sel = vector.Select(s.refs)
+	})
+	return s.sel
+}

@@ -85,7 +85,7 @@ func (w *world) perform(byGo bool, s step) {
 	case "drop partition":
 		w.must(c.DropPartitions(ctx, 1, w.goRow(s.inside)))
 	default:
-		out, msgs := w.prepare(s.lines)
+		out, msgs := w.prepare(s.lines, true)
 		defer func() { w.must(out.Close()) }()
 		w.must(c.Overwrite(ctx, 1, w.goRow(s.inside), msgs))
 	}

@@ -107,16 +107,16 @@ func (w *world) write(byGo bool, lines []string) {
 		return
 	}
 	ctx := context.Background()
-	out, msgs := w.prepare(lines)
+	out, msgs := w.prepare(lines, false)
 	defer func() { w.must(out.Close()) }()
 	w.must(out.Commit(ctx, 1, msgs))
 }
 
 // prepare turns lines into files that no snapshot names yet.
-func (w *world) prepare(lines []string) (*table.Writer, []table.CommitMessage) {
+func (w *world) prepare(lines []string, overwrite bool) (*table.Writer, []table.CommitMessage) {
 	w.t.Helper()
 	ctx, t := context.Background(), w.open()
-	out, err := t.NewWriter(ctx, table.WriterOptions{})
+	out, err := t.NewWriter(ctx, table.WriterOptions{Overwrite: overwrite})
 	w.must(err)
 	dec, err := rowjson.NewDecoder(t.Schema().Fields, rowjson.Options{})
 	w.must(err)

@@ -146,7 +146,7 @@ func (o *Options) writeShape(t *Table) []error {
 	level := -1
 	if len(t.PrimaryKeys) > 0 {
 		level = 0
-		if o.Bucket < 0 {
+		if o.Bucket < -1 || o.Bucket < 0 && t.CrossPartition() {
 			refuse("bucket", strconv.Itoa(o.Bucket))
 		}
 		if o.DeletionVectors && !o.WriteOnly { // level 0 alone needs no vectors

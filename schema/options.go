@@ -14,7 +14,13 @@ type Options struct {
 	Bucket         int    // N fixed, -1 dynamic or unaware, -2 postpone
 	BucketKey      []string
 	BucketFunction string // "default", "mod" or "hive"
-	WriteOnly      bool
+
+	// Dynamic buckets (bucket -1 with a primary key).
+	DynamicBucketTarget    int64 // keys of a bucket before the next is begun
+	DynamicBucketMax       int   // buckets of a partition, -1 for no limit
+	DynamicBucketInitial   int   // buckets begun at once, 0 when unset
+	DynamicBucketAssigners int   // tasks that choose buckets, 0 when unset
+	WriteOnly              bool
 
 	// Data files.
 	FileFormat                string         // lower case: "parquet", "orc", "avro", …

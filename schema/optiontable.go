@@ -14,7 +14,7 @@ const (
 	marking        = "marks finished partitions, which engines do when they end"
 	tags           = "makes tags, which a write-only writer never does"
 	metastore      = "registers in a metastore, and the file system catalog has none"
-	dynamicBuckets = "counts only with bucket -1 or -2 on a primary key, which is refused for writing"
+	dynamicBuckets = "counts only with bucket -2, or a primary key that lacks partition columns, which is refused for writing"
 	refusedTypes   = "counts only for VARIANT, BLOB and VECTOR columns, which are refused"
 	materialized   = "describes a materialized table to its engine"
 	otherEngines   = "counts only with a merge engine that is refused"
@@ -26,7 +26,7 @@ const (
 
 var optionTable = []option{
 	{"type", enumValue, "table", RefusedBoth, "use the engine that made the table; only plain tables are read and written"},
-	{"bucket", intValue, "-1", RefusedWrite, "make the table with a positive number of buckets, or write through Paimon"},
+	{"bucket", intValue, "-1", RefusedWrite, "for writing, make the table with a positive number of buckets, or with -1 and a primary key that contains the partition columns"},
 	{"bucket-key", textValue, "", Honoured, "columns hashed to a bucket"},
 	{"bucket-append-ordered", boolValue, "true", Ignored, compaction},
 	{"bucket-function.type", enumValue, "default", Honoured, "default, mod or hive"},
@@ -185,10 +185,10 @@ var optionTable = []option{
 	{"consumer.mode", enumValue, "exactly-once", Ignored, streaming},
 	{"consumer.ignore-progress", boolValue, "false", Ignored, streaming},
 	{"consumer.changelog-only", boolValue, "false", Ignored, streaming},
-	{"dynamic-bucket.target-row-num", longValue, "2000000", Ignored, dynamicBuckets},
-	{"dynamic-bucket.initial-buckets", intValue, "", Ignored, dynamicBuckets},
-	{"dynamic-bucket.max-buckets", intValue, "-1", Ignored, dynamicBuckets},
-	{"dynamic-bucket.assigner-parallelism", intValue, "", Ignored, dynamicBuckets},
+	{"dynamic-bucket.target-row-num", longValue, "2000000", Honoured, "keys of a dynamic bucket before the next one is begun"},
+	{"dynamic-bucket.initial-buckets", intValue, "", Honoured, "buckets begun at once, at most dynamic-bucket.assigner-parallelism"},
+	{"dynamic-bucket.max-buckets", intValue, "-1", Honoured, "dynamic buckets of a partition, after which new keys go anywhere"},
+	{"dynamic-bucket.assigner-parallelism", intValue, "", Honoured, "ways in which the keys of a partition are split before they get buckets, 1 unless set"},
 	{"incremental-between", textValue, "", RefusedRead, "remove the option and say at the read which snapshot is meant"},
 	{"incremental-between-scan-mode", enumValue, "auto", Ignored, "counts only with incremental-between, which is refused"},
 	{"incremental-between-timestamp", textValue, "", RefusedRead, "remove the option and say at the read which snapshot is meant"},

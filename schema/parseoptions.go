@@ -113,6 +113,14 @@ func (r *optionReader) int(key string, low int64) int {
 	return int(n)
 }
 
+func (r *optionReader) long(key string, low int64) int64 {
+	n, ok := take(r, key, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
+	if ok && n < low {
+		r.errs = append(r.errs, fault.Invalid(fmt.Sprintf("option %s is %d, must be at least %d", key, n, low)))
+	}
+	return n
+}
+
 func (r *optionReader) size(key string, low int64) int64 {
 	n, ok := take(r, key, parseSize)
 	if ok && n < low {
@@ -168,9 +176,19 @@ func (o *Options) parseShape(r *optionReader) {
 	o.BucketKey = splitBucketKey(r.text("bucket-key"))
 	o.BucketFunction = r.enum("bucket-function.type")
 	o.WriteOnly = r.bool("write-only")
+	o.parseDynamicBuckets(r)
 	o.PartitionDefaultName = r.text("partition.default-name")
 	o.PartitionLegacyName = r.bool("partition.legacy-name")
 	o.DynamicPartitionOverwrite = r.bool("dynamic-partition-overwrite")
+}
+
+func (o *Options) parseDynamicBuckets(r *optionReader) {
+	o.DynamicBucketTarget = r.long("dynamic-bucket.target-row-num", 1)
+	o.DynamicBucketInitial = r.int("dynamic-bucket.initial-buckets", 1)
+	o.DynamicBucketAssigners = r.int("dynamic-bucket.assigner-parallelism", 1)
+	if o.DynamicBucketMax = r.int("dynamic-bucket.max-buckets", -1); o.DynamicBucketMax == 0 {
+		r.errs = append(r.errs, fault.Invalid("option dynamic-bucket.max-buckets is 0, must be positive, or -1 for no limit"))
+	}
 }
 
 func (o *Options) parseFiles(r *optionReader) {

@@ -16,7 +16,8 @@ import (
 // pending is a group on its way into the chain, over all its attempts.
 type pending struct {
 	*group
-	base *base // of the attempt under way
+	base  *base // of the attempt under way
+	asked bool  // base was the newest when the attempt began
 
 	live   []manifest.Entry // files found for the conflict rules
 	liveAt *base            // the base they were found in, nil before
@@ -67,8 +68,12 @@ func (c *Committer) commit(ctx context.Context, g *group) (id int64, err error) 
 	c.met = false
 	for n := 0; ; n++ {
 		c.stats.Attempts++
-		id, err = c.attempt(ctx, p, asked || n > 0)
 		var retry again
+		id, err = c.attempt(ctx, p, asked || n > 0)
+		if !p.asked && errors.Is(err, fault.ErrConflict) && !errors.As(err, &retry) {
+			c.drop(ctx, p) // it contradicts a base that may not be the newest
+			id, err = c.attempt(ctx, p, true)
+		}
 		switch {
 		case err == nil:
 			return id, nil
@@ -123,7 +128,7 @@ func (c *Committer) attempt(ctx context.Context, p *pending, ask bool) (int64, e
 	if err != nil {
 		return 0, err
 	}
-	p.base = b
+	p.base, p.asked = b, ask
 	if id, done, err := c.replayed(ctx, p); done || err != nil {
 		return id, err
 	}
@@ -163,7 +168,7 @@ func (c *Committer) replayed(ctx context.Context, p *pending) (id int64, done bo
 // unprepared ends an attempt that failed before its create. When its base has
 // vanished meanwhile, that is why, and a new base may mend it.
 func (c *Committer) unprepared(ctx context.Context, p *pending, err error) error {
-	if errors.Is(err, fault.ErrConflict) {
+	if p.asked && errors.Is(err, fault.ErrConflict) {
 		c.stats.Conflicts++
 	}
 	if !isNotFound(err) || c.prove(ctx, p.base) == nil {
@@ -199,6 +204,9 @@ func (c *Committer) prepare(ctx context.Context, p *pending) (next *Snapshot, fr
 
 // changes are the entries to commit on this base, after the conflict rules.
 func (c *Committer) changes(ctx context.Context, p *pending) ([]manifest.Entry, []manifest.IndexEntry, error) {
+	if err := c.checkHashBase(ctx, p); err != nil {
+		return nil, nil, err
+	}
 	files, index := p.group.files, p.index
 	if p.replace != nil {
 		gone, goneIndex, err := c.replaced(ctx, p.base, p.replace)

@@ -22,6 +22,11 @@ type Changes struct {
 	AppendChangelog []manifest.Entry
 	AppendIndex     []manifest.IndexEntry
 
+	// HashBase, in tables with dynamic buckets, is what the new files were
+	// assigned to buckets by. When the hash index is another one by now, the
+	// commit is refused, because keys could be in two buckets at once.
+	HashBase []HashBase
+
 	CompactFiles     []manifest.Entry // DELETEs of the files read, ADDs of the files written
 	CompactChangelog []manifest.Entry
 	CompactIndex     []manifest.IndexEntry
@@ -34,6 +39,12 @@ type Changes struct {
 	// needed when committables are restored from a checkpoint. Without it such
 	// a group is appended blindly: new files cannot contradict others.
 	CheckAppendConflicts bool
+}
+
+// HashBase are the names of all hash index files of one partition.
+type HashBase struct {
+	Partition []byte // BinaryRow body
+	Files     []string
 }
 
 // BatchIdentifier is the identifier of a job that commits once.
@@ -74,6 +85,7 @@ type group struct {
 	files     []manifest.Entry
 	changelog []manifest.Entry
 	index     []manifest.IndexEntry
+	hashBase  []HashBase
 
 	// replace, if set, chooses live files of the base that the group deletes
 	// besides; they are found anew on every attempt.
@@ -91,7 +103,7 @@ func (g *group) empty() bool { return len(g.files)+len(g.changelog)+len(g.index)
 func (c *Committer) appendGroup(ch *Changes) *group {
 	g := &group{
 		kind: Append, identifier: ch.Identifier, watermark: ch.Watermark, properties: ch.Properties,
-		files: ch.AppendFiles, changelog: ch.AppendChangelog, index: ch.AppendIndex,
+		files: ch.AppendFiles, changelog: ch.AppendChangelog, index: ch.AppendIndex, hashBase: ch.HashBase,
 		check: ch.CheckAppendConflicts,
 	}
 	if removesRows(ch.AppendFiles, ch.AppendIndex) {

@@ -19,6 +19,7 @@ type bufferPool struct {
 	budget  int64
 	bytes   int64
 	targets map[bucketKey]*bucketBuffer
+	dynamic *dynamicBuckets // nil in tables without dynamic buckets
 }
 
 type bucketKey struct {
@@ -173,7 +174,14 @@ func (p *bufferPool) prepare(ctx context.Context) ([]CommitMessage, error) {
 	}
 	// Idle buckets are forgotten: a partitioned table would otherwise grow this map for ever.
 	clear(p.targets)
-	return msgs, nil
+	if p.dynamic == nil {
+		return msgs, nil
+	}
+	all, err := p.dynamic.prepare(ctx, msgs)
+	if err != nil {
+		return nil, errors.Join(err, p.table.Abort(context.WithoutCancel(ctx), msgs))
+	}
+	return all, nil
 }
 
 func (p *bufferPool) close() error {

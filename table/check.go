@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/tidelake/tidelake/internal/binaryrow"
+	"github.com/tidelake/tidelake/internal/bucket"
 	"github.com/tidelake/tidelake/io/datafile"
 	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/mergeengine"
@@ -38,8 +39,9 @@ func (p CheckProblem) String() string {
 }
 
 // Check walks every snapshot and proves that every file exists and parses, and
-// that rows, key ranges, sequence numbers, order and deletion vectors are what
-// the metadata says. It changes nothing. Progress, if not nil, is called after each file.
+// that rows, key ranges, sequence numbers, order, deletion vectors and hash
+// indexes are what the metadata says. It changes nothing. Progress, if not nil,
+// is called after each file.
 // An error means that the walk itself could not go on; what is wrong with the
 // table is in the report.
 func (t *Table) Check(ctx context.Context, progress func(CheckReport)) (CheckReport, error) {
@@ -68,6 +70,7 @@ type checker struct {
 	report           CheckReport
 	manifests, files map[string]bool                     // seen already
 	decoded          map[string]map[string]checkedVector // by index file and data file
+	hashes           hashCheck
 }
 
 func (c *checker) problem(file, fact string) {
@@ -92,6 +95,9 @@ func (c *checker) snapshot(ctx context.Context, at *snapshot.Snapshot) error {
 	}
 	c.counts(ctx, at, live, delta)
 	c.levels(live)
+	if err := c.hashIndex(ctx, at); err != nil {
+		return err
+	}
 	if err := c.dataFiles(ctx, live, false); err != nil {
 		return err
 	}
@@ -280,6 +286,11 @@ func (c *checker) decode(ctx context.Context, e manifest.Entry, changelog bool) 
 	}
 	defer reader.Close()
 	walk := &fileWalk{file: f, table: own, ordered: keyed && !changelog && e.Bucket >= 0}
+	if !changelog {
+		if err := c.useHashes(ctx, walk, &e); err != nil {
+			return 0, err
+		}
+	}
 	for {
 		rec, err := reader.Next()
 		if errors.Is(err, io.EOF) {
@@ -305,6 +316,10 @@ type fileWalk struct {
 	deletes  int64
 	lo, hi   int64
 	min, max []byte
+
+	hashes  *bucket.Index // of the partition, in tables with dynamic buckets
+	bucket  int
+	scratch []int32
 }
 
 func (w *fileWalk) batch(rec arrow.RecordBatch) error {
@@ -326,6 +341,11 @@ func (w *fileWalk) batch(rec arrow.RecordBatch) error {
 		w.lo, w.hi = min(w.lo, numbers[i]), max(w.hi, numbers[i])
 		if mergeengine.Retracts(kinds[i]) {
 			w.deletes++
+		}
+	}
+	if w.hashes != nil {
+		if err := w.keyHashes(rec, first); err != nil {
+			return err
 		}
 	}
 	if !w.ordered {

@@ -88,7 +88,7 @@ func (c *Committer) Commit(ctx context.Context, identifier int64, msgs []CommitM
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	changes := snapshot.Changes{Identifier: identifier, IgnoreEmpty: true}
-	if err := c.fill(ctx, &changes, msgs); err != nil {
+	if err := c.fill(ctx, &changes, msgs, false); err != nil {
 		return c.table.wrap("commit", err)
 	}
 	ids, err := c.inner.Commit(ctx, changes)
@@ -97,9 +97,9 @@ func (c *Committer) Commit(ctx context.Context, identifier int64, msgs []CommitM
 
 // fill checks messages, which may have come from elsewhere, and puts them
 // among the changes of a commit.
-func (c *Committer) fill(ctx context.Context, changes *snapshot.Changes, msgs []CommitMessage) error {
+func (c *Committer) fill(ctx context.Context, changes *snapshot.Changes, msgs []CommitMessage, overwrite bool) error {
 	for i := range msgs {
-		if err := c.table.checkMessage(&msgs[i]); err != nil {
+		if err := errors.Join(c.table.checkMessage(&msgs[i]), c.table.checkAssigned(&msgs[i], overwrite)); err != nil {
 			return err
 		}
 		for _, files := range [][]manifest.DataFile{msgs[i].NewFiles, msgs[i].CompactAfter} {
@@ -111,7 +111,7 @@ func (c *Committer) fill(ctx context.Context, changes *snapshot.Changes, msgs []
 				c.newest.atLeast(f.SchemaID)
 			}
 		}
-		msgs[i].addTo(changes)
+		msgs[i].addTo(changes, c.table.dynamic())
 	}
 	return nil
 }
@@ -132,7 +132,9 @@ func (c *Committer) settle(op string, identifier int64, msgs []CommitMessage, id
 // Overwrite replaces rows: with a partition (values by column name, possibly
 // only some of the partition columns) it replaces what lies inside; with nil,
 // the partitions that the messages touch (dynamic-partition-overwrite, the
-// default, in partitioned tables), or else the whole table.
+// default, in partitioned tables), or else the whole table. In a table with
+// dynamic buckets the messages are those of a writer opened with
+// WriterOptions.Overwrite.
 func (c *Committer) Overwrite(ctx context.Context, identifier int64, inside Row, msgs []CommitMessage) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -143,7 +145,7 @@ func (c *Committer) Overwrite(ctx context.Context, identifier int64, inside Row,
 	req := snapshot.OverwriteRequest{Identifier: identifier, Match: match, Description: describe(inside),
 		Dynamic: inside == nil && c.table.options.DynamicPartitionOverwrite && len(c.table.schema.PartitionKeys) > 0}
 	var changes snapshot.Changes
-	if err := c.fill(ctx, &changes, msgs); err != nil {
+	if err := c.fill(ctx, &changes, msgs, true); err != nil {
 		return c.table.wrap("overwrite", err)
 	}
 	req.Files, req.Index = changes.AppendFiles, changes.AppendIndex
@@ -249,7 +251,8 @@ func (t *Table) Abort(ctx context.Context, msgs []CommitMessage) error {
 			errs = append(errs, err)
 			continue
 		}
-		errs = append(errs, t.deleteFiles(ctx, dir, msgs[i].made()))
+		errs = append(errs, t.deleteFiles(ctx, dir, msgs[i].made()),
+			t.deleteIndexFiles(ctx, msgs[i].Index), t.deleteIndexFiles(ctx, msgs[i].CompactIndex))
 	}
 	return t.wrap("abort", errors.Join(errs...))
 }

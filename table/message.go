@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tidelake/tidelake/internal/binaryrow"
+	"github.com/tidelake/tidelake/internal/bucket"
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/schema"
@@ -27,6 +28,11 @@ type CommitMessage struct {
 	NewFiles     []manifest.DataFile   `json:"newFiles,omitempty"`
 	DeletedFiles []manifest.DataFile   `json:"deletedFiles,omitempty"` // replaced by a delete or update of an append table
 	Index        []manifest.IndexEntry `json:"index,omitempty"`        // changes of index files
+
+	// In tables with dynamic buckets: the hash index files of the partition
+	// that the rows got their buckets by, or Overwrite if by none.
+	IndexBase []string `json:"indexBase,omitempty"`
+	Overwrite bool     `json:"overwrite,omitempty"`
 
 	CompactBefore []manifest.DataFile   `json:"compactBefore,omitempty"` // files that a compaction read
 	CompactAfter  []manifest.DataFile   `json:"compactAfter,omitempty"`  // what it left instead; an upgraded file is in both
@@ -85,7 +91,7 @@ func (t *Table) checkMessage(m *CommitMessage) error {
 	if m.TotalBuckets != buckets {
 		return bad("made for a table of %d buckets, this one has %d", m.TotalBuckets, buckets)
 	}
-	if m.Bucket < 0 || m.Bucket >= max(1, buckets) {
+	if m.Bucket < 0 || m.Bucket >= t.bucketLimit() {
 		return bad("bucket %d of %d", m.Bucket, buckets)
 	}
 	types := typesOf(t.schema.KeyFields())
@@ -116,6 +122,14 @@ func (t *Table) checkMessage(m *CommitMessage) error {
 	return nil
 }
 
+// bucketLimit is above every bucket that the table can have.
+func (t *Table) bucketLimit() int {
+	if t.dynamic() {
+		return bucket.MaxDynamic
+	}
+	return max(1, t.options.Bucket)
+}
+
 // checkKeys proves that a file's key range can be compared.
 func checkKeys(types []schema.Type, f *manifest.DataFile) error {
 	if len(types) == 0 {
@@ -135,9 +149,12 @@ func plainName(name string) bool {
 }
 
 // addTo puts the message's changes among those of a commit.
-func (m *CommitMessage) addTo(c *snapshot.Changes) {
+func (m *CommitMessage) addTo(c *snapshot.Changes, dynamic bool) {
 	c.AppendFiles = m.entries(m.entries(c.AppendFiles, manifest.Delete, m.DeletedFiles), manifest.Add, m.NewFiles)
 	c.AppendIndex = append(c.AppendIndex, m.Index...)
+	if dynamic && len(m.NewFiles)+len(m.Index) > 0 && !m.Overwrite {
+		c.HashBase = append(c.HashBase, snapshot.HashBase{Partition: m.Partition, Files: m.IndexBase})
+	}
 	c.CompactFiles = m.entries(m.entries(c.CompactFiles, manifest.Delete, m.CompactBefore), manifest.Add, m.CompactAfter)
 	c.CompactIndex = append(c.CompactIndex, m.CompactIndex...)
 }

@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"context"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -16,6 +17,7 @@ type router struct {
 	partCols, keyCols   []int
 	partTypes, keyTypes []schema.Type
 	function            *bucket.Function // nil: everything in bucket 0
+	dynamic             *dynamicBuckets  // set: it chooses the bucket
 
 	buckets []int32 // scratch, one a row
 	targets []int32 // scratch, index into parts, one a row
@@ -34,11 +36,11 @@ func newRouter(sc *schema.Table, o *schema.Options) (*router, error) {
 	for _, f := range sc.PartitionFields() {
 		r.partCols, r.partTypes = append(r.partCols, sc.Index(f.Name)), append(r.partTypes, f.Type)
 	}
-	if o.Bucket <= 0 {
-		return r, nil
-	}
 	for _, f := range sc.BucketKeyFields() {
 		r.keyCols, r.keyTypes = append(r.keyCols, sc.Index(f.Name)), append(r.keyTypes, f.Type)
+	}
+	if o.Bucket <= 0 {
+		return r, nil
 	}
 	var err error
 	r.function, err = bucket.New(o.BucketFunction, o.Bucket, r.keyTypes)
@@ -55,7 +57,7 @@ func pick(rec arrow.RecordBatch, at []int) []arrow.Array {
 
 // route splits rec's rows by target, keeping their order within each. Only
 // rows that keep admits are routed; a nil keep admits all.
-func (r *router) route(rec arrow.RecordBatch, keep func(row int) bool) ([]routed, error) {
+func (r *router) route(ctx context.Context, rec arrow.RecordBatch, keep func(row int) bool) ([]routed, error) {
 	n := int(rec.NumRows())
 	if n == 0 {
 		return nil, nil
@@ -63,7 +65,7 @@ func (r *router) route(rec arrow.RecordBatch, keep func(row int) bool) ([]routed
 	if err := r.assignBuckets(rec, n); err != nil {
 		return nil, err
 	}
-	parts, counts, err := r.assignTargets(rec, n, keep)
+	parts, counts, err := r.assignTargets(ctx, rec, n, keep)
 	if err != nil {
 		return nil, err
 	}
@@ -88,17 +90,21 @@ func (r *router) route(rec arrow.RecordBatch, keep func(row int) bool) ([]routed
 }
 
 func (r *router) assignBuckets(rec arrow.RecordBatch, n int) error {
+	var err error
+	if r.dynamic != nil { // hashes for now
+		r.buckets, err = bucket.Hashes(r.buckets[:0], r.keyTypes, pick(rec, r.keyCols))
+		return err
+	}
 	if r.function == nil {
 		r.buckets = append(r.buckets[:0], make([]int32, n)...)
 		return nil
 	}
-	var err error
 	r.buckets, err = r.function.Assign(r.buckets[:0], pick(rec, r.keyCols))
 	return err
 }
 
 // assignTargets numbers the distinct (partition, bucket) pairs of the batch.
-func (r *router) assignTargets(rec arrow.RecordBatch, n int, keep func(int) bool) ([]routed, []int, error) {
+func (r *router) assignTargets(ctx context.Context, rec arrow.RecordBatch, n int, keep func(int) bool) ([]routed, []int, error) {
 	enc, err := binaryrow.NewEncoder(r.partTypes, pick(rec, r.partCols))
 	if err != nil {
 		return nil, nil, err
@@ -123,6 +129,13 @@ func (r *router) assignTargets(rec arrow.RecordBatch, n int, keep func(int) bool
 		}
 		if len(r.partCols) > 0 {
 			r.key = enc.Append(r.key[:0], row)
+		}
+		if r.dynamic != nil {
+			b, err := r.dynamic.assign(ctx, r.key, r.buckets[row])
+			if err != nil {
+				return nil, nil, err
+			}
+			r.buckets[row] = int32(b)
 		}
 		if last < 0 || int32(parts[last].bucket) != r.buckets[row] || !bytes.Equal(parts[last].partition, r.key) {
 			at, ok := known[target{string(r.key), r.buckets[row]}]

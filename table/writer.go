@@ -20,6 +20,10 @@ type WriterOptions struct {
 	// incarnations, carry. Default: random, which suits batch jobs; a service
 	// that wants replays recognised gives a name that survives its restarts.
 	User string
+	// Overwrite is for rows that Committer.Overwrite will put in the place of
+	// others: in a table with dynamic buckets they get buckets as if the table
+	// were empty. Other tables do not need it. Default false.
+	Overwrite bool
 }
 
 // BatchIdentifier is the commit identifier of batch jobs, which commit once
@@ -80,10 +84,22 @@ func (t *Table) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error)
 		return nil, t.wrap("open writer", err)
 	}
 	commits.published = w.buffers.levels.published
+	if t.dynamic() {
+		w.useDynamicBuckets(newDynamicBuckets(t, o.Overwrite))
+	}
 	if len(t.schema.PrimaryKeys) > 0 && !t.options.WriteOnly {
 		t.warnOnce("this writer does not compact: run a compactor beside it, or reads grow slower with every commit")
 	}
 	return w, nil
+}
+
+// useDynamicBuckets lets d choose the buckets.
+func (w *Writer) useDynamicBuckets(d *dynamicBuckets) {
+	w.router.dynamic, w.buffers.dynamic = d, d
+	w.commits.published = func(ids []int64, msgs []CommitMessage) {
+		w.buffers.levels.published(ids, msgs)
+		d.published(ids, msgs)
+	}
 }
 
 // User is the commit user of this writer.
@@ -225,7 +241,7 @@ func (w *Writer) addKinds(ctx context.Context, rec arrow.RecordBatch, given []in
 			return err
 		}
 	}
-	parts, err := w.router.route(stored, w.filter.keep(kinds))
+	parts, err := w.router.route(ctx, stored, w.filter.keep(kinds))
 	if err != nil {
 		return err
 	}

@@ -118,7 +118,8 @@ VARCHAR(n) STRING BINARY(n) VARBINARY(n) BYTES DATE TIME(p) TIMESTAMP(p)
 TIMESTAMP_LTZ(p) ARRAY<t> MAP<k, v> MULTISET<t> ROW<name t, ...>, each with
 NOT NULL where wanted, as text or as Paimon's JSON objects.
 
-A table with a primary key needs the option bucket, a fixed number of buckets.`,
+A table with a primary key takes a number of buckets in the option bucket, or
+with -1 begins a new bucket whenever the last one has enough keys.`,
 		Example: `  tidelake table create shop.orders --schema orders.yaml
   echo '{"columns":[{"name":"line","type":"STRING"}]}' | tidelake table create shop.logs --schema -`,
 		RunE: func(cmd *cobra.Command, args []string) error {

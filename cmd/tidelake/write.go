@@ -247,7 +247,7 @@ func (f *writeFlags) complete(def *schema.Definition) error {
 		def.Options = make(map[string]string)
 	}
 	if len(def.PrimaryKey) > 0 {
-		def.Options["bucket"] = "1" // fixed buckets are what can be written
+		def.Options["bucket"] = "1" // simpler to think of than dynamic buckets
 	}
 	for _, o := range f.options {
 		k, v, _ := strings.Cut(o, "=")

@@ -6,7 +6,6 @@ import (
 	"math/bits"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/tidelake/tidelake/internal/binaryrow"
 	"github.com/tidelake/tidelake/internal/fault"
@@ -96,48 +95,14 @@ func (f *Function) Of(values []any) (int, error) {
 	return int(f.rem.abs(binaryrow.Hash(body))), nil
 }
 
-// assignDefault hashes keys of one integer straight from their column and any
-// other key through its binary row.
 func (f *Function) assignDefault(dst []int32, cols []arrow.Array) error {
-	if len(cols) == 1 {
-		switch a := cols[0].(type) {
-		case *array.Int64:
-			if f.types[0].Kind == schema.BigInt {
-				hashIntegers(dst, a.Values(), func(v int64) uint64 { return uint64(v) }, a, f.rem)
-				return nil
-			}
-		case *array.Int32:
-			if f.types[0].Kind == schema.Int {
-				hashIntegers(dst, a.Values(), func(v int32) uint64 { return uint64(uint32(v)) }, a, f.rem)
-				return nil
-			}
-		}
-	}
-	enc, err := binaryrow.NewEncoder(f.types, cols)
-	if err != nil {
+	if err := hashRows(dst, f.types, cols); err != nil {
 		return err
 	}
-	body := make([]byte, 0, 128)
-	for row := range dst {
-		body = enc.Append(body[:0], row)
-		dst[row] = f.rem.abs(binaryrow.Hash(body))
+	for row, h := range dst {
+		dst[row] = f.rem.abs(h)
 	}
 	return nil
-}
-
-func hashIntegers[T int32 | int64](dst []int32, values []T, slot func(T) uint64, arr arrow.Array, rem remainder) {
-	for row, v := range values {
-		dst[row] = rem.abs(binaryrow.HashSlot(slot(v)))
-	}
-	if arr.NullN() == 0 {
-		return
-	}
-	null := rem.abs(binaryrow.HashNull)
-	for row := range dst {
-		if arr.IsNull(row) {
-			dst[row] = null
-		}
-	}
 }
 
 // remainder divides 32-bit numbers by one divisor with two multiplications.

@@ -1,0 +1,73 @@
+//go:build interop
+
+package interop
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/tidelake/tidelake/table"
+)
+
+// buckets makes the world's table one with another kind of buckets; false when it has no key.
+func (w *world) buckets(bucket string, options ...string) bool {
+	t := w.rand
+	if len(t.keys) == 0 {
+		return false
+	}
+	maps.DeleteFunc(t.options, func(key, _ string) bool { return strings.HasPrefix(key, "bucket") })
+	t.options["bucket"] = bucket
+	for _, o := range options {
+		key, value, _ := strings.Cut(o, "=")
+		t.options[key] = value
+	}
+	return true
+}
+
+// TestDynamicBucketsInTurn: both sides give new keys of one table their
+// buckets, each by the hash index that the other left.
+func TestDynamicBucketsInTurn(t *testing.T) {
+	each(t, run.java, 20, func(w *world) {
+		if !w.buckets("-1", fmt.Sprintf("dynamic-bucket.target-row-num=%d", 1+w.rand.r.IntN(8))) {
+			return
+		}
+		w.rand.maybe(3, "index-file-in-data-file-dir", "true")
+		w.rand.maybe(4, "dynamic-bucket.max-buckets", "3")
+		w.create(w.half())
+		for range 3 + w.rand.r.IntN(6) {
+			s := w.step()
+			// Java's program has no assigner for overwrites.
+			w.perform(w.half() || strings.HasPrefix(s.kind, "overwrite"), s)
+			w.agree("rows after "+s.kind, table.ScanOptions{})
+		}
+		w.travel()
+		w.verify()
+	})
+}
+
+// TestDynamicBucketsAlike: the same rows get the same buckets.
+func TestDynamicBucketsAlike(t *testing.T) {
+	each(t, run.java, 10, func(w *world) {
+		if !w.buckets("-1", "dynamic-bucket.target-row-num=5", "write-only=true") {
+			return
+		}
+		// Java's program gives a bucket to rows that the table then ignores.
+		delete(w.rand.options, "ignore-delete")
+		delete(w.rand.options, "ignore-update-before")
+		other := w.twin()
+		w.create(true)
+		other.create(false)
+		for range 1 + w.rand.r.IntN(3) {
+			s := step{kind: "write", lines: w.rand.batch(nil)}
+			w.perform(true, s)
+			other.perform(false, s)
+		}
+		one, err := w.java.rows(w.id.String(), "--buckets")
+		w.must(err)
+		two, err := w.java.rows(other.id.String(), "--buckets")
+		w.must(err)
+		w.same("rows and buckets", "java", two, "go", one)
+	})
+}

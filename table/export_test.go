@@ -6,3 +6,10 @@ func SetMinRangeRows(n int64) (restore func()) {
 	minRangeRows = n
 	return func() { minRangeRows = before }
 }
+
+// SetJudgeAfter lets short reads change their way; call what it returns in the end.
+func SetJudgeAfter(n int64) (restore func()) {
+	before := judgeAfter
+	judgeAfter = n
+	return func() { judgeAfter = before }
+}

@@ -50,17 +50,13 @@ func (r *splitReader) keyRanges(ctx context.Context, runs []rankedRun, n int) ([
 		}
 	}
 	n = min(n, int(rows/minRangeRows))
-	field := r.scan.schema.KeyFields()[0]
-	if field.Type.Kind == schema.Float || field.Type.Kind == schema.Double {
-		n = 1 // statistics leave NaN out
-	}
-	dt, err := schema.ArrowField(field)
+	whole, err := r.wholeRange()
 	if err != nil {
 		return nil, err
 	}
-	whole := keyRange{field: field}
-	if whole.layout, err = vector.NewLayout([]arrow.DataType{dt.Type}); err != nil || n < 2 {
-		return []keyRange{whole}, err
+	field := whole.field
+	if n < 2 || !cutsWell(field) {
+		return []keyRange{whole}, nil
 	}
 	samples, err := r.sampleKeys(ctx, runs, field)
 	if err != nil {
@@ -78,6 +74,22 @@ func (r *splitReader) keyRanges(ctx context.Context, runs []rankedRun, n int) ([
 		out = append(out, next)
 	}
 	return out, nil
+}
+
+// cutsWell tells that statistics find every key of a range: they leave NaN out.
+func cutsWell(f schema.Field) bool {
+	return f.Type.Kind != schema.Float && f.Type.Kind != schema.Double
+}
+
+// wholeRange is the range of all keys.
+func (r *splitReader) wholeRange() (keyRange, error) {
+	k := keyRange{field: r.scan.schema.KeyFields()[0]}
+	dt, err := schema.ArrowField(k.field)
+	if err != nil {
+		return k, err
+	}
+	k.layout, err = vector.NewLayout([]arrow.DataType{dt.Type})
+	return k, err
 }
 
 func newKeyCut(l *vector.Layout, f schema.Field, v any, mem memory.Allocator) (*keyCut, error) {
@@ -110,13 +122,13 @@ func (r *splitReader) sampleKeys(ctx context.Context, runs []rankedRun, field sc
 	var out []keySample
 	for _, run := range runs {
 		for i := range run {
-			ranges, err := r.fileRanges(ctx, &run[i].DataFile, field)
+			zones, err := r.fileZones(ctx, &run[i].DataFile, field)
 			if err != nil {
 				return nil, err
 			}
-			for _, s := range ranges {
-				if s.Min != nil {
-					out = append(out, keySample{s.Min, s.Rows})
+			for _, z := range zones {
+				if least := z.Columns[0].Min; least != nil {
+					out = append(out, keySample{least, z.To - z.From})
 				}
 			}
 		}
@@ -125,7 +137,7 @@ func (r *splitReader) sampleKeys(ctx context.Context, runs []rankedRun, field sc
 	return out, nil
 }
 
-func (r *splitReader) fileRanges(ctx context.Context, f *manifest.DataFile, field schema.Field) ([]datafile.RangeStats, error) {
+func (r *splitReader) fileZones(ctx context.Context, f *manifest.DataFile, field schema.Field) ([]datafile.Zone, error) {
 	own, err := r.scan.table.schemas.get(ctx, f.SchemaID)
 	if err != nil {
 		return nil, err
@@ -142,12 +154,12 @@ func (r *splitReader) fileRanges(ctx context.Context, f *manifest.DataFile, fiel
 	if err != nil {
 		return nil, err
 	}
-	d, err := datafile.Open(ctx, object, key, datafile.ReaderOptions{Format: "parquet", Fields: []schema.Field{have}})
+	d, err := datafile.OpenFile(ctx, object, key, r.scan.table.world.Alloc)
 	if err != nil {
 		return nil, err
 	}
 	defer d.Close()
-	return d.Ranges(have.Name)
+	return d.Zones(ctx, []schema.Field{have})
 }
 
 // quantiles picks up to n-1 rising values that cut the samples into parts of

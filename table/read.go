@@ -174,11 +174,23 @@ func (r *splitReader) groups() [][]rankedRun {
 // readGroup yields the rows of a group, of several runs only those within a range
 // if one is given, and tells whether to go on.
 func (r *splitReader) readGroup(ctx context.Context, runs []rankedRun, within *keyRange, yield func(arrow.RecordBatch, error) bool) bool {
-	next, close, err := r.open(ctx, runs, within)
+	if len(runs) == 1 {
+		run := r.newRun(ctx, runs[0], false, r.scan.options.BatchRows)
+		return r.passThrough(run.Next, run.Close, yield)
+	}
+	if q := r.newFiltered(runs); q != nil {
+		return q.read(ctx, within, yield)
+	}
+	m, err := r.openMerge(ctx, runs, r.stored, within, nil)
 	if err != nil {
 		yield(nil, err)
 		return false
 	}
+	return r.passThrough(m.Next, m.Close, yield)
+}
+
+// passThrough finishes batches one by one.
+func (r *splitReader) passThrough(next func() (arrow.RecordBatch, error), close func() error, yield func(arrow.RecordBatch, error) bool) bool {
 	defer close()
 	for {
 		rec, err := next()
@@ -191,34 +203,40 @@ func (r *splitReader) readGroup(ctx context.Context, runs []rankedRun, within *k
 		}
 		out, err := r.finish(rec)
 		rec.Release()
-		if err != nil {
-			yield(nil, err)
-			return false
-		}
-		more := out.NumRows() == 0 || yield(out, nil)
-		out.Release()
-		if !more {
+		if !handOut(out, err, yield) {
 			return false
 		}
 	}
 }
 
-// open starts a group: the batches that come out hold r.stored, in that order,
-// and only rows that are there to be seen.
-func (r *splitReader) open(ctx context.Context, runs []rankedRun, within *keyRange) (next func() (arrow.RecordBatch, error), close func() error, err error) {
-	if len(runs) == 1 {
-		run := r.newRun(ctx, runs[0], false, r.scan.options.BatchRows)
-		return run.Next, run.Close, nil
-	}
-	arrowSchema, err := schema.ArrowSchema(r.stored)
+// handOut yields a batch that has rows and releases it.
+func handOut(rec arrow.RecordBatch, err error, yield func(arrow.RecordBatch, error) bool) bool {
 	if err != nil {
-		return nil, nil, err
+		yield(nil, err)
+		return false
 	}
+	defer rec.Release()
+	return rec.NumRows() == 0 || yield(rec, nil)
+}
+
+// openMerge merges several runs: the batches that come out hold the wanted
+// columns, in that order, with the column of places if there are some, and
+// only rows that are there to be seen.
+func (r *splitReader) openMerge(ctx context.Context, runs []rankedRun, want []schema.Field, within *keyRange, places *places) (*lsm.Merge, error) {
 	t := r.scan.table
+	arrowSchema, err := schema.ArrowSchema(want)
+	if err != nil {
+		return nil, err
+	}
+	output := names(want)
+	if places != nil {
+		arrowSchema = arrow.NewSchema(append(arrowSchema.Fields(), placeField), nil)
+		output = append(output, placeField.Name)
+	}
 	open := make([]lsm.Run, len(runs))
 	for i, files := range runs {
 		run := r.newRun(ctx, files, true, runBatchRows(len(runs)))
-		run.within = within
+		run.want, run.within, run.places = want, within, places
 		open[i] = run
 		if r.parallel > 1 {
 			open[i] = lsm.Prefetch(open[i], 1)
@@ -226,13 +244,15 @@ func (r *splitReader) open(ctx context.Context, runs []rankedRun, within *keyRan
 	}
 	m, err := lsm.NewMerge(open, lsm.MergeSpec{
 		Schema: arrowSchema, Key: names(r.scan.schema.KeyFields()), Sequence: t.options.SequenceFields,
-		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Output: names(r.stored),
+		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Output: output,
 		DropDeletes: true, BatchRows: r.scan.options.BatchRows, Parallel: r.parallel, Alloc: t.world.Alloc,
 	})
 	if err != nil {
-		return nil, nil, err
+		for _, run := range open {
+			run.Close()
+		}
 	}
-	return m.Next, m.Close, nil
+	return m, err
 }
 
 // runBatchRows keeps the rows that all runs of a merge hold within about a quarter of a million.

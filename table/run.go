@@ -31,7 +31,9 @@ type fileRun struct {
 	files   rankedRun
 	merging bool
 	batch   int
+	want    []schema.Field
 	within  *keyRange // of a merge: only rows in there, nil for all
+	places  *places   // adds the column of places, nil for none
 	over    bool      // what is left lies behind the range
 
 	at     int // files opened so far
@@ -45,7 +47,7 @@ type fileRun struct {
 }
 
 func (r *splitReader) newRun(ctx context.Context, files rankedRun, merging bool, batch int) *fileRun {
-	return &fileRun{ctx: ctx, split: r, files: files, merging: merging, batch: batch}
+	return &fileRun{ctx: ctx, split: r, files: files, merging: merging, batch: batch, want: r.stored}
 }
 
 // Name is the file being read.
@@ -136,9 +138,10 @@ func (f *fileRun) openNext() error {
 	if err != nil {
 		return err
 	}
-	if f.plans, err = planColumns(f.split.stored, own.Fields); err != nil {
+	if f.plans, err = planColumns(f.want, own.Fields); err != nil {
 		return &fault.Error{File: meta.Name, Err: err}
 	}
+	f.places.narrow(meta.Name, f.plans)
 	if f.gone, err = f.split.vector(f.ctx, meta); err != nil {
 		return err
 	}
@@ -261,6 +264,9 @@ func (f *fileRun) shape(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
 		}
 		cols = append(cols, out)
 	}
+	if f.places != nil {
+		cols = append(cols, f.places.column(f.Name(), f.reader.Position(), int(rec.NumRows()), mem))
+	}
 	if f.schema == nil {
 		f.schema = f.outSchema()
 	}
@@ -282,6 +288,9 @@ func (f *fileRun) outSchema() *arrow.Schema {
 	}
 	for _, p := range f.plans {
 		fields = append(fields, arrow.Field{Name: p.want.Name, Type: p.arrow, Nullable: true})
+	}
+	if f.places != nil {
+		fields = append(fields, placeField)
 	}
 	return arrow.NewSchema(fields, nil)
 }

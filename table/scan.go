@@ -37,6 +37,13 @@ type ScanOptions struct {
 	AnyOrder bool
 }
 
+func (o *ScanOptions) batchRows() int {
+	if o.BatchRows > 0 {
+		return o.BatchRows
+	}
+	return 8192
+}
+
 // Scan is one read of one snapshot, which is resolved when the scan is made:
 // later commits do not change it. Its methods may be called concurrently and
 // more than once.

@@ -92,7 +92,7 @@ func TestPaimonsResultsOfMerging(t *testing.T) {
 			c.check(t, sc, options, engine, 1, c.EachRow)
 		})
 	}
-	if replayed < 59 {
+	if replayed < len(file.Cases) {
 		t.Errorf("only %d of %d cases", replayed, len(file.Cases))
 	}
 }
@@ -119,9 +119,57 @@ func (c *mergeCase) check(t *testing.T, sc *schema.Table, o *schema.Options, eng
 	if err != nil {
 		t.Fatalf("%d rows a file: %v", perFile, err)
 	}
-	if expect := c.lines(t, mem, sc, rows); !slices.Equal(got, expect) {
+	expect := c.lines(t, mem, sc, rows)
+	if orderIsOpen(o) {
+		got, expect = sortedArrays(t, got), sortedArrays(t, expect)
+	}
+	if !slices.Equal(got, expect) {
 		t.Errorf("%d rows a file: got %q, want %q", perFile, got, expect)
 	}
+}
+
+// orderIsOpen tells of functions whose elements come in the order of Java's
+// hash tables there and in that of their first versions here.
+func orderIsOpen(o *schema.Options) bool {
+	for _, f := range o.Engine.Fields {
+		switch f.Function {
+		case "collect", "nested_update", "nested_partial_update":
+			return true
+		}
+	}
+	return false
+}
+
+func sortedArrays(t *testing.T, lines []string) (out []string) {
+	t.Helper()
+	for _, line := range lines {
+		var v any
+		if err := unmarshal([]byte(line), &v); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, text(t, sortArrays(t, v)))
+	}
+	return out
+}
+
+func sortArrays(t *testing.T, v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name := range v {
+			v[name] = sortArrays(t, v[name])
+		}
+	case []any:
+		slices.SortFunc(v, func(a, b any) int { return strings.Compare(text(t, a), text(t, b)) })
+	}
+	return v
+}
+
+func text(t *testing.T, v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func (c *mergeCase) merge(t *testing.T, mem memory.Allocator, sc *schema.Table, o *schema.Options, engine mergeengine.Engine, perFile int) ([]string, error) {

@@ -40,26 +40,30 @@ var functions = map[string]function{
 	"bool_and":             choosing(booleans, newExtreme("bool_and")),
 	"sum":                  numeric(newSum),
 	"product":              numeric(newProduct),
-}
 
-// unbuilt are Paimon's functions that are not built yet.
-var unbuilt = []string{"collect", "hll_sketch", "listagg", "merge_map", "merge_map_with_keytime", "nested_partial_update",
-	"nested_update", "rbm32", "rbm64", "theta_sketch"}
+	"listagg":           accumulating(newListagg),
+	"collect":           accumulating(newCollect),
+	"merge_map":         accumulating(newMergeMap),
+	mergeMapWithKeyTime: accumulating(newMergeMapWithKeyTime),
+	"nested_update":     accumulating(newNestedUpdate),
+	nestedPartialUpdate: accumulating(newNestedPartial),
+	"rbm32":             accumulating(unionOf("rbm32", newBitmap32)),
+	"rbm64":             accumulating(unionOf("rbm64", newBitmap64)),
+	"hll_sketch":        accumulating(unionOf("hll_sketch", newHLL)),
+	"theta_sketch":      accumulating(unionOf("theta_sketch", newTheta)),
+}
 
 // lookup is the fold of a column by the function of that name.
 func lookup(name string, f schema.Field, o schema.FieldOptions) (newColumn, error) {
 	fn, known := functions[name]
-	switch {
-	case known:
-		make, err := fn(f, o)
-		if err != nil {
-			return nil, &fault.Error{Class: fault.ErrInvalid, Detail: "column " + f.Name + ": aggregate function " + name, Err: err}
-		}
-		return make, nil
-	case slices.Contains(unbuilt, name):
-		return nil, fault.Unsupported("aggregate function "+name+" (column "+f.Name+")", "use Paimon for this table, or another function")
+	if !known {
+		return nil, fault.Invalid("column " + f.Name + ": no aggregate function " + name)
 	}
-	return nil, fault.Invalid("column " + f.Name + ": no aggregate function " + name)
+	make, err := fn(f, o)
+	if err != nil {
+		return nil, &fault.Error{Class: fault.ErrInvalid, Detail: "column " + f.Name + ": aggregate function " + name, Err: err}
+	}
+	return make, nil
 }
 
 // types is a set of column types and how to call it.

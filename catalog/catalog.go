@@ -225,6 +225,15 @@ func (c *Catalog) Table(ctx context.Context, id Identifier) (*table.Table, error
 	return table.Open(ctx, store.Sub(c.store, tableDir(id)), id.String(), c.settings, c.world)
 }
 
+// AlterTable publishes the schema that follows the table's newest one; see
+// table.Alter.
+func (c *Catalog) AlterTable(ctx context.Context, id Identifier, changes []schema.Change, o table.AlterOptions) (*schema.Table, error) {
+	if err := c.mustBeTable(ctx, id); err != nil {
+		return nil, err
+	}
+	return table.Alter(ctx, store.Sub(c.store, tableDir(id)), id.String(), changes, o, c.world)
+}
+
 // DropTable removes a table with all its data, snapshots and schemas. Data in
 // external paths is left where it is.
 func (c *Catalog) DropTable(ctx context.Context, id Identifier) error {

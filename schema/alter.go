@@ -91,7 +91,7 @@ func (a *alteration) role(name string) string {
 
 func (c AddColumn) apply(a *alteration) error {
 	if !c.Type.Nullable {
-		return refuse(c.Path, "a column cannot be added as NOT NULL, since rows written before have no value for it; give it a default instead, or add it nullable")
+		return refuse(c.Path, "a column cannot be added as NOT NULL, since rows written before have no value for it; add it nullable, with a default for rows written from now on")
 	}
 	f := Column{Name: c.last(), Type: c.Type, Comment: c.Comment}.field(&a.HighestFieldID, false)
 	if a.HighestFieldID > maxFieldID {

@@ -18,7 +18,6 @@ const (
 	refusedTypes   = "counts only for VARIANT, BLOB and VECTOR columns, which are refused"
 	materialized   = "describes a materialized table to its engine"
 	otherEngines   = "counts only with a merge engine that is refused"
-	vectors        = "counts when the mode of deletion vectors is altered, which happens through Paimon"
 	formatTables   = "counts only for format tables, which are refused"
 	globalIndexes  = "global indexes only speed reading, and only with row tracking, which is refused for writing"
 	fileIndexes    = "file indexes only speed reading; they are neither used nor written"

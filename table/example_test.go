@@ -181,3 +181,28 @@ func ExampleOpen() {
 	// id BIGINT NOT NULL
 	// name STRING
 }
+
+// An alteration is one more schema; rows written before are read through it.
+func ExampleTable_Alter() {
+	ctx := context.Background()
+	t := newUsers(ctx)
+	sc, err := t.Alter(ctx,
+		schema.RenameColumn{Path: schema.Path{"name"}, Name: "full_name"},
+		schema.AddColumn{Path: schema.Path{"age"}, Type: schema.Type{Kind: schema.Int, Nullable: true}, Position: schema.Before("full_name")})
+	if err != nil {
+		panic(err)
+	}
+	for _, f := range sc.Fields {
+		fmt.Println(f.Name, f.Type)
+	}
+	t, err = t.Refresh(ctx) // reads and writes through the new schema
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("schema", t.Schema().ID)
+	// Output:
+	// id BIGINT NOT NULL
+	// age INT
+	// full_name STRING
+	// schema 1
+}

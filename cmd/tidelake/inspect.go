@@ -36,7 +36,7 @@ func inspectCommands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		one("snapshots", "List the snapshots, oldest first", a.snapshots),
 		one("schemas", "List the schemas, oldest first", a.schemas),
-		one("options", "List the options that are set", func(_ *cobra.Command, t *table.Table, _ *listing) error { return a.options(t) }),
+		one("options", "List the options that are set", func(_ *cobra.Command, t *table.Table, _ *listing) error { return a.options(t.Schema()) }),
 		atSnapshot(one("files", "List the live data files", func(cmd *cobra.Command, t *table.Table, l *listing) error { return a.files(cmd, t, l, at) })),
 		atSnapshot(one("manifests", "List the manifests", func(cmd *cobra.Command, t *table.Table, l *listing) error { return a.manifests(cmd, t, l, at) })),
 		atSnapshot(one("partitions", "List the partitions", func(cmd *cobra.Command, t *table.Table, l *listing) error { return a.partitions(cmd, t, l, at) })),

@@ -192,16 +192,16 @@ func tableShow(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withTable(cmd.Context(), args[0], func(t *table.Table) error {
 				if a.json {
-					return a.schemaLine(t)
+					return a.schemaLine(t.Schema())
 				}
-				return a.showTable(t)
+				return a.showTable(t.Name(), t.Schema())
 			})
 		}}
 }
 
-// schemaLine prints the newest schema as Paimon's JSON, on one line.
-func (a *app) schemaLine(t *table.Table) error {
-	data, err := t.Schema().Marshal()
+// schemaLine prints a schema as Paimon's JSON, on one line.
+func (a *app) schemaLine(sc *schema.Table) error {
+	data, err := sc.Marshal()
 	if err != nil {
 		return err
 	}
@@ -213,8 +213,7 @@ func (a *app) schemaLine(t *table.Table) error {
 	return err
 }
 
-func (a *app) showTable(t *table.Table) error {
-	sc := t.Schema()
+func (a *app) showTable(name string, sc *schema.Table) error {
 	head := func(name, value string) error {
 		if value == "" {
 			return nil
@@ -222,7 +221,7 @@ func (a *app) showTable(t *table.Table) error {
 		_, err := fmt.Fprintf(a.out, "%-12s %s\n", name, value)
 		return err
 	}
-	if err := errors.Join(head("table", t.Name()), head("comment", oneLine(sc.Comment)), head("primary key", strings.Join(sc.PrimaryKeys, ", ")),
+	if err := errors.Join(head("table", name), head("comment", oneLine(sc.Comment)), head("primary key", strings.Join(sc.PrimaryKeys, ", ")),
 		head("partitioned", strings.Join(sc.PartitionKeys, ", ")), head("schema id", fmt.Sprintln(sc.ID))); err != nil {
 		return err
 	}
@@ -242,13 +241,13 @@ func (a *app) showTable(t *table.Table) error {
 	if _, err := fmt.Fprintln(a.out); err != nil {
 		return err
 	}
-	return a.options(t)
+	return a.options(sc)
 }
 
-func (a *app) options(t *table.Table) error {
+func (a *app) options(sc *schema.Table) error {
 	l := a.listing()
-	for _, k := range slices.Sorted(maps.Keys(t.Schema().Options)) {
-		if err := l.row(cell{"option", k}, cell{"value", t.Schema().Options[k]}); err != nil {
+	for _, k := range slices.Sorted(maps.Keys(sc.Options)) {
+		if err := l.row(cell{"option", k}, cell{"value", sc.Options[k]}); err != nil {
 			return err
 		}
 	}

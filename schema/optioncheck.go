@@ -137,15 +137,13 @@ func refuseOption(key, value, instead string, write bool) error {
 }
 
 // writeShape refuses what several options decide together: buckets, and the
-// format and codec of the one level that is written.
+// formats and codecs of the levels that are written.
 func (o *Options) writeShape(t *Table) []error {
 	var errs []error
 	refuse := func(key, value string) {
 		errs = append(errs, refuseOption(key, value, optionByKey[key].why, true))
 	}
-	level := -1
 	if len(t.PrimaryKeys) > 0 {
-		level = 0
 		if o.Bucket < -1 || o.Bucket < 0 && t.CrossPartition() {
 			refuse("bucket", strconv.Itoa(o.Bucket))
 		}
@@ -153,24 +151,45 @@ func (o *Options) writeShape(t *Table) []error {
 			refuse("deletion-vectors.enabled", "true")
 		}
 	}
-	if format := o.FileFormatFor(level); format != "parquet" {
-		key := "file.format"
-		if _, set := o.FileFormatPerLevel[level]; set {
-			key = "file.format.per.level"
+	for _, level := range o.levelsWritten(len(t.PrimaryKeys) > 0) {
+		if format := o.FileFormatFor(level); format != "parquet" {
+			key := "file.format"
+			if _, set := o.FileFormatPerLevel[level]; set {
+				key = "file.format.per.level"
+			}
+			refuse(key, format)
 		}
-		refuse(key, format)
-	}
-	if codec := o.FileCompressionFor(level); !slices.Contains([]string{"zstd", "snappy", "lz4", "gzip", "none"}, codec) {
-		key := "file.compression"
-		if _, set := o.FileCompressionPerLevel[level]; set {
-			key = "file.compression.per.level"
+		if codec := o.FileCompressionFor(level); !slices.Contains([]string{"zstd", "snappy", "lz4", "gzip", "none"}, codec) {
+			key := "file.compression"
+			if _, set := o.FileCompressionPerLevel[level]; set {
+				key = "file.compression.per.level"
+			}
+			refuse(key, codec)
 		}
-		refuse(key, codec)
 	}
 	if !slices.Contains([]string{"zstd", "snappy", "deflate", "null"}, o.ManifestCompression) {
 		refuse("manifest.compression", o.ManifestCompression)
 	}
 	return errs
+}
+
+// levelsWritten are the levels whose files a writer makes, -1 for all that
+// have no options of their own: level 0, and others where it compacts.
+func (o *Options) levelsWritten(keyed bool) []int {
+	switch {
+	case !keyed:
+		return []int{-1}
+	case o.WriteOnly:
+		return []int{0}
+	}
+	levels := []int{0, -1}
+	for _, overrides := range []map[int]string{o.FileFormatPerLevel, o.FileCompressionPerLevel} {
+		for level := range overrides {
+			levels = append(levels, level)
+		}
+	}
+	slices.Sort(levels)
+	return slices.Compact(levels)
 }
 
 // Warnings names the options that are set and have no effect here, in order:

@@ -35,6 +35,9 @@ type Changes struct {
 	// is a snapshot all the same, so that the identifier is on record. Option
 	// snapshot.ignore-empty-commit overrides it.
 	IgnoreEmpty bool
+	// CompactOnly leaves the append group out, whatever the options say about
+	// commits without changes: it was committed before.
+	CompactOnly bool
 	// CheckAppendConflicts checks an append group that only adds files, as is
 	// needed when committables are restored from a checkpoint. Without it such
 	// a group is appended blindly: new files cannot contradict others.

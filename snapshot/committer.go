@@ -135,7 +135,7 @@ func (c *Committer) Stats() Stats {
 // group fails, the id of the first is returned beside the error.
 func (c *Committer) Commit(ctx context.Context, ch Changes) ([]int64, error) {
 	var groups []*group
-	if first := c.appendGroup(&ch); !first.empty() || !c.ignoreEmpty(ch.IgnoreEmpty) {
+	if first := c.appendGroup(&ch); !ch.CompactOnly && (!first.empty() || !c.ignoreEmpty(ch.IgnoreEmpty)) {
 		groups = append(groups, first)
 	}
 	second := compactGroup(ch.Identifier, ch.Watermark, ch.Properties, ch.CompactFiles, ch.CompactChangelog, ch.CompactIndex)

@@ -27,21 +27,16 @@ const (
 // bucketBuffer is one bucket's rows on their way into files. Rows are not
 // copied: it holds the shared batches and which rows of them are its own.
 type bucketBuffer struct {
+	rolling
+	told      int // finished files that were handed to the bucket's compaction
 	table     *Table
-	files     *fileMaker
 	partition []byte
 	bucket    int
-	dir, id   string
-	made      int // files started, the next file's number
-	next      int64
 
 	sorted *lsm.Buffer // primary-key tables
 	plain  []rowsOf    // append tables, in arrival order
 	refs   int64       // bytes of row numbers in there
 	count  int64
-
-	open *newFile // append tables: a file that is not full yet
-	done []manifest.DataFile
 }
 
 // rowsOf are some rows of a retained batch; nil rows are all of them.
@@ -55,7 +50,7 @@ func newBucketBuffer(t *Table, files *fileMaker, partition []byte, bucket int) (
 	if err != nil {
 		return nil, err
 	}
-	b := &bucketBuffer{table: t, files: files, partition: partition, bucket: bucket, dir: dir, id: t.world.NewID()}
+	b := &bucketBuffer{table: t, partition: partition, bucket: bucket, rolling: rolling{files: files, dir: dir, id: t.world.NewID()}}
 	if len(t.schema.PrimaryKeys) == 0 {
 		return b, nil
 	}
@@ -78,6 +73,15 @@ func names(fields []schema.Field) []string {
 		out[i] = f.Name
 	}
 	return out
+}
+
+func (b *bucketBuffer) key() bucketKey { return bucketKey{string(b.partition), b.bucket} }
+
+// untold are the files finished since it was asked last.
+func (b *bucketBuffer) untold() []manifest.DataFile {
+	files := b.done[b.told:]
+	b.told = len(b.done)
+	return files
 }
 
 func (b *bucketBuffer) compare(c *bucketBuffer) int {
@@ -105,14 +109,6 @@ func (b *bucketBuffer) refBytes() int64 {
 		return b.sorted.RefBytes()
 	}
 	return b.refs
-}
-
-// heldOpen is about how many bytes the open file holds in memory.
-func (b *bucketBuffer) heldOpen() int64 {
-	if b.open == nil {
-		return 0
-	}
-	return b.open.held()
 }
 
 func (b *bucketBuffer) rows() int64 {
@@ -165,50 +161,10 @@ func (b *bucketBuffer) dropPlain() {
 	b.plain, b.count, b.refs = nil, 0, 0
 }
 
-// write appends rows to the open file and closes it once it is large enough.
-func (b *bucketBuffer) write(ctx context.Context, rec arrow.RecordBatch, parallel int) error {
-	if b.open == nil {
-		f, err := b.files.create(ctx, b.dir, b.id, b.made, parallel)
-		if err != nil {
-			return err
-		}
-		b.made++
-		b.open = f
-		f.meta.MinSequence, f.meta.MaxSequence = b.next, b.next-1
-	}
-	if err := b.open.write(ctx, rec); err != nil {
-		return err
-	}
-	if b.sorted == nil {
-		b.next += rec.NumRows()
-		b.open.meta.MaxSequence = b.next - 1
-	}
-	if b.open.enc.Size() < b.files.target {
-		return nil
-	}
-	return b.roll()
-}
-
-// roll finishes the open file, if there is one.
-func (b *bucketBuffer) roll() error {
-	if b.open == nil {
-		return nil
-	}
-	d, err := b.open.finish()
-	b.open = nil
-	if err != nil {
-		return err
-	}
-	b.done = append(b.done, d)
-	return nil
-}
-
 // take hands out the files made so far; none is open.
 func (b *bucketBuffer) take() []manifest.DataFile {
-	files := b.done
-	b.done = nil
 	b.release()
-	return files
+	return b.rolling.take()
 }
 
 func (b *bucketBuffer) release() {
@@ -221,11 +177,7 @@ func (b *bucketBuffer) release() {
 // discard gives up everything that was not handed out.
 func (b *bucketBuffer) discard() error {
 	b.release()
-	if b.open != nil {
-		b.open.abandon()
-		b.open = nil
-	}
-	return b.table.deleteFiles(context.Background(), b.dir, b.done)
+	return b.rolling.discard()
 }
 
 // compacted returns rec, or a copy of it when it is a small slice that would

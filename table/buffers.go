@@ -1,12 +1,15 @@
 package table
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/tidelake/tidelake/manifest"
 )
 
 // bufferPool holds the buffers of all partitions and buckets of one Writer
@@ -16,6 +19,7 @@ type bufferPool struct {
 	table   *Table
 	files   *fileMaker
 	levels  *sequences
+	compact *compactors
 	budget  int64
 	bytes   int64
 	targets map[bucketKey]*bucketBuffer
@@ -27,12 +31,18 @@ type bucketKey struct {
 	bucket    int
 }
 
-func newBufferPool(t *Table) (*bufferPool, error) {
-	files, err := newFileMaker(t)
+// compareBucketKeys is a fixed order, if not that of the partitions' values.
+func compareBucketKeys(a, b bucketKey) int {
+	return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.bucket, b.bucket))
+}
+
+func newBufferPool(t *Table, wait bool) (*bufferPool, error) {
+	files, err := newFileMaker(t, 0, manifest.SourceAppend)
 	if err != nil {
 		return nil, err
 	}
-	return &bufferPool{table: t, files: files, levels: newSequences(t),
+	levels := newSequences(t)
+	return &bufferPool{table: t, files: files, levels: levels, compact: newCompactors(t, levels, wait),
 		budget: t.options.WriteBufferSize, targets: make(map[bucketKey]*bucketBuffer)}, nil
 }
 
@@ -91,10 +101,34 @@ func (p *bufferPool) sorted() []*bucketBuffer {
 	return all
 }
 
-// flush writes every buffer into level-0 files, several buckets at once.
+// flush writes every buffer into level-0 files, several buckets at once, and
+// goes on with their compaction.
 func (p *bufferPool) flush(ctx context.Context) error {
+	if err := p.writeOut(ctx); err != nil || p.compact == nil {
+		return err
+	}
+	for _, b := range p.compact.sorted() {
+		if err := b.settle(ctx, b.stalled); err != nil {
+			return err
+		}
+		b.trigger(p.compact.ctx, false)
+	}
+	return nil
+}
+
+func (p *bufferPool) writeOut(ctx context.Context) error {
 	busy := slices.DeleteFunc(p.sorted(), func(b *bucketBuffer) bool { return b.rows() == 0 })
 	if err := p.renumber(ctx, busy); err != nil {
+		return err
+	}
+	if err := p.compact.catchUp(); err != nil {
+		return err
+	}
+	keys := make([]bucketKey, len(busy))
+	for i, b := range busy {
+		keys[i] = b.key()
+	}
+	if err := p.compact.open(ctx, keys); err != nil {
 		return err
 	}
 	cores := p.table.settings.Parallel
@@ -109,6 +143,7 @@ func (p *bufferPool) flush(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	p.tell(busy)
 	return p.limitOpen()
 }
 
@@ -121,13 +156,30 @@ func (p *bufferPool) renumber(ctx context.Context, busy []*bucketBuffer) error {
 		return err
 	}
 	for _, b := range busy {
-		next, err := p.levels.next(ctx, bucketKey{string(b.partition), b.bucket})
+		next, err := p.levels.next(ctx, b.key())
 		if err != nil {
 			return err
 		}
 		b.next = max(b.next, next)
 	}
 	return nil
+}
+
+// tell hands new files to those who compact them.
+func (p *bufferPool) tell(buckets []*bucketBuffer) {
+	if p.compact == nil {
+		return
+	}
+	for _, b := range buckets {
+		c := p.compact.of(b.key())
+		if files := b.untold(); len(files) > 0 && c != nil {
+			c.stalled = c.stalled || c.tree.runs() > p.table.options.Compaction.StopTrigger
+			c.add(files)
+			if p.table.options.Compaction.FullDeltaCommits > 0 {
+				p.compact.touched[c.key] = true
+			}
+		}
+	}
 }
 
 // limitOpen closes the files that append buckets keep open when what they hold
@@ -150,11 +202,11 @@ func (p *bufferPool) limitOpen() error {
 
 // prepare flushes and hands out the files made since the last prepare: all of
 // them, or none with an error.
-func (p *bufferPool) prepare(ctx context.Context) ([]CommitMessage, error) {
-	if len(p.targets) == 0 {
+func (p *bufferPool) prepare(ctx context.Context, identifier int64) ([]CommitMessage, error) {
+	if len(p.targets) == 0 && p.compact.none() {
 		return nil, nil
 	}
-	if err := p.flush(ctx); err != nil {
+	if err := p.writeOut(ctx); err != nil {
 		return nil, err
 	}
 	buckets := p.sorted()
@@ -163,17 +215,11 @@ func (p *bufferPool) prepare(ctx context.Context) ([]CommitMessage, error) {
 			return nil, err
 		}
 	}
-	var msgs []CommitMessage
-	for _, b := range buckets {
-		files := b.take()
-		p.levels.raise(bucketKey{string(b.partition), b.bucket}, b.next)
-		if len(files) > 0 {
-			msgs = append(msgs, CommitMessage{Partition: b.partition, Bucket: b.bucket,
-				TotalBuckets: p.table.options.Bucket, NewFiles: files})
-		}
+	p.tell(buckets)
+	if err := p.compact.prepare(ctx, identifier); err != nil {
+		return nil, err
 	}
-	// Idle buckets are forgotten: a partitioned table would otherwise grow this map for ever.
-	clear(p.targets)
+	msgs := p.handOut(buckets)
 	if p.dynamic == nil {
 		return msgs, nil
 	}
@@ -184,11 +230,45 @@ func (p *bufferPool) prepare(ctx context.Context) ([]CommitMessage, error) {
 	return all, nil
 }
 
+// handOut makes the messages of the files that are finished.
+func (p *bufferPool) handOut(buckets []*bucketBuffer) []CommitMessage {
+	var msgs []CommitMessage
+	written := make(map[bucketKey]bool, len(buckets))
+	message := func(key bucketKey, files []manifest.DataFile) {
+		m := CommitMessage{Partition: []byte(key.partition), Bucket: key.bucket, TotalBuckets: p.table.options.Bucket, NewFiles: files}
+		if c := p.compact.of(key); c != nil {
+			r := c.take()
+			m.CompactBefore, m.CompactAfter = r.before, r.after
+		}
+		if !m.empty() {
+			msgs = append(msgs, m)
+		}
+	}
+	for _, b := range buckets {
+		p.levels.raise(b.key(), b.next)
+		written[b.key()] = true
+		message(b.key(), b.take())
+	}
+	// Idle buckets are forgotten: a partitioned table would otherwise grow this map for ever.
+	clear(p.targets)
+	if p.compact == nil {
+		return msgs
+	}
+	for _, c := range p.compact.sorted() {
+		if !written[c.key] {
+			message(c.key, nil)
+		}
+	}
+	p.compact.forget(written)
+	return msgs
+}
+
 func (p *bufferPool) close() error {
 	var errs []error
 	for _, b := range p.sorted() {
 		errs = append(errs, b.discard())
 	}
 	clear(p.targets)
+	p.compact.close()
 	return errors.Join(errs...)
 }

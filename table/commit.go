@@ -26,7 +26,9 @@ type Committer struct {
 	mu   sync.Mutex
 	next int64 // next identifier, 0 while unknown
 	// published is told the ids and the files of every commit.
-	published func(ids []int64, msgs []CommitMessage)
+	published func(ids []int64, msgs []CommitMessage, whole bool)
+	// lost is told the compactions that came too late.
+	lost func(msgs []CommitMessage)
 }
 
 // NewCommitter opens a committer for a commit user; "" is a fresh random one.
@@ -81,18 +83,50 @@ func (c *Committer) NextIdentifier(ctx context.Context) (int64, error) {
 // identifier. A replay of an identifier that is committed already does
 // nothing. Without messages there is no snapshot.
 //
+// Compactions become a snapshot of their own after the rows. One that another
+// compactor has overtaken is dropped, its files are deleted, and the rest is
+// committed: rows are never lost by it.
+//
 // Errors: ErrConflict when another commit contradicts this one (its files are
-// left in place; prepare again); ErrUncertain when the store did not answer,
-// in which case the same call, repeated by any process, settles it.
+// left in place; prepare again), or when all that was to commit were compactions
+// that came too late; ErrUncertain when the store did not answer, in which case
+// the same call, repeated by any process, settles it.
 func (c *Committer) Commit(ctx context.Context, identifier int64, msgs []CommitMessage) error {
+	_, err := c.commit(ctx, identifier, msgs)
+	return err
+}
+
+// commit also tells whether the rows are committed, which an error of the
+// compactions leaves as they are.
+func (c *Committer) commit(ctx context.Context, identifier int64, msgs []CommitMessage) (appended bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	changes := snapshot.Changes{Identifier: identifier, IgnoreEmpty: true}
 	if err := c.fill(ctx, &changes, msgs, false); err != nil {
-		return c.table.wrap("commit", err)
+		return false, c.table.wrap("commit", err)
 	}
-	ids, err := c.inner.Commit(ctx, changes)
-	return c.settle("commit", identifier, msgs, ids, err)
+	rows := changes
+	rows.CompactFiles, rows.CompactIndex = nil, nil
+	ids, err := c.inner.Commit(ctx, rows)
+	if err != nil {
+		return false, c.settle("commit", identifier, msgs, ids, err)
+	}
+	more, lost, err := c.commitCompactions(ctx, identifier, msgs)
+	ids = append(ids, more...)
+	if err := c.settle("commit", identifier, without(msgs, lost), ids, err); err != nil {
+		return true, err
+	}
+	if len(lost) == 0 {
+		return true, nil
+	}
+	c.table.removeCompactions(lost)
+	if c.lost != nil {
+		c.lost(lost)
+	} else if len(ids) == 0 {
+		return true, c.table.wrap("commit", &fault.Error{Class: fault.ErrConflict, Detail: "another compaction of the same files was committed first; the files of this one are removed",
+			Hint: "plan again from the newest snapshot"})
+	}
+	return true, nil
 }
 
 // fill checks messages, which may have come from elsewhere, and puts them
@@ -124,7 +158,7 @@ func (c *Committer) settle(op string, identifier int64, msgs []CommitMessage, id
 		c.next = max(c.next, identifier+1)
 	}
 	if c.published != nil && len(ids) > 0 {
-		c.published(ids, msgs)
+		c.published(ids, msgs, op == "commit")
 	}
 	return nil
 }
@@ -145,6 +179,7 @@ func (c *Committer) Overwrite(ctx context.Context, identifier int64, inside Row,
 	req := snapshot.OverwriteRequest{Identifier: identifier, Match: match, Description: describe(inside),
 		Dynamic: inside == nil && c.table.options.DynamicPartitionOverwrite && len(c.table.schema.PartitionKeys) > 0}
 	var changes snapshot.Changes
+	msgs = c.table.apart(msgs)
 	if err := c.fill(ctx, &changes, msgs, true); err != nil {
 		return c.table.wrap("overwrite", err)
 	}

@@ -27,19 +27,23 @@ type fileMaker struct {
 	physical   []schema.Field // columns of a file, in file order
 	keys       []int          // physical positions of the trimmed primary key's values
 	keyTypes   []schema.Type
-	sequence   int // physical position of _SEQUENCE_NUMBER, -1 in append tables
-	kind       int // physical position of _VALUE_KIND, -1 in append tables
-	values     int // physical position of the first value column
+	sequence   int   // physical position of _SEQUENCE_NUMBER, -1 in append tables
+	kind       int   // physical position of _VALUE_KIND, -1 in append tables
+	values     int   // physical position of the first value column
+	level      int   // of the files in their bucket
+	source     int8  // manifest.SourceAppend or SourceCompact
+	rowGroup   int64 // packed bytes that an open file holds at most
 	target     int64
 	keyModes   []manifest.StatsMode
 	valueModes []manifest.StatsMode
 	extension  string
-	code       string // compression of level 0
+	code       string // compression
 }
 
-func newFileMaker(t *Table) (*fileMaker, error) {
+// newFileMaker returns the maker of files of one level.
+func newFileMaker(t *Table, level int, source int8) (*fileMaker, error) {
 	o := t.options
-	m := &fileMaker{table: t, physical: t.schema.FileFields(o.ThinMode), sequence: -1, kind: -1}
+	m := &fileMaker{table: t, physical: t.schema.FileFields(o.ThinMode), sequence: -1, kind: -1, level: level, source: source}
 	m.values = len(m.physical) - len(t.schema.Fields)
 	if len(t.schema.PrimaryKeys) > 0 {
 		m.sequence, m.kind = m.values-2, m.values-1
@@ -49,7 +53,8 @@ func newFileMaker(t *Table) (*fileMaker, error) {
 		}
 	}
 	m.target = o.TargetFileSizeFor(len(t.schema.PrimaryKeys) > 0)
-	m.code = o.FileCompressionFor(m.level())
+	m.code = o.FileCompressionFor(m.overrides())
+	m.rowGroup = m.rowGroupBytes()
 	m.extension = ".parquet"
 	if o.SuffixIncludesCompression {
 		m.extension = "." + m.code + m.extension
@@ -57,17 +62,17 @@ func newFileMaker(t *Table) (*fileMaker, error) {
 	return m, m.statsModes()
 }
 
-// level is the one whose overrides of options apply: files of append tables have none.
-func (m *fileMaker) level() int {
+// overrides is the level whose own values of options apply: files of append tables have none.
+func (m *fileMaker) overrides() int {
 	if len(m.table.schema.PrimaryKeys) == 0 {
 		return -1
 	}
-	return 0
+	return m.level
 }
 
 func (m *fileMaker) statsModes() error {
 	o := m.table.options
-	mode := o.StatsModeFor("", m.level())
+	mode := o.StatsModeFor("", m.overrides())
 	names := make([]string, len(m.table.schema.Fields))
 	for i, f := range m.table.schema.Fields {
 		names[i] = f.Name
@@ -95,13 +100,17 @@ func (m *fileMaker) encoder(parallel int) datafile.WriterOptions {
 	o := m.table.options
 	return datafile.WriterOptions{
 		Format: "parquet", Compression: m.code, ZstdLevel: o.ZstdLevel,
-		RowGroupBytes: m.rowGroupBytes(), PageBytes: o.ParquetPageSize,
+		RowGroupBytes: m.rowGroup, PageBytes: o.ParquetPageSize,
 		Dictionary: m.dictionary, Parallel: parallel, Alloc: m.table.world.Alloc, Stats: true,
 	}
 }
 
-// minRowGroup is how small, in packed bytes, a small write buffer makes row groups.
-const minRowGroup = 1 << 20
+const (
+	// minRowGroup is how small, in packed bytes, a small write buffer makes row groups.
+	minRowGroup = 1 << 20
+	// compactRowGroup bounds those of compactions: several may run beside the writers.
+	compactRowGroup = 32 << 20
+)
 
 // rowGroupBytes bounds what an open file holds in memory by half of the write
 // buffer, which is nothing that a default configuration notices.
@@ -109,6 +118,9 @@ func (m *fileMaker) rowGroupBytes() int64 {
 	size := m.table.options.BlockSize
 	if size == 0 {
 		size = 128 << 20
+	}
+	if m.source == manifest.SourceCompact {
+		size = min(size, compactRowGroup)
 	}
 	return min(size, max(minRowGroup, m.table.options.WriteBufferSize/2))
 }
@@ -242,8 +254,8 @@ func (f *newFile) finish() (manifest.DataFile, error) {
 func (f *newFile) describe(result datafile.Result) (manifest.DataFile, error) {
 	m, t := f.maker, f.maker.table
 	d := f.meta
-	source := manifest.SourceAppend
-	d.Name, d.Size, d.Rows, d.SchemaID, d.Level = f.name, result.Bytes, result.Rows, t.schema.ID, 0
+	source := m.source
+	d.Name, d.Size, d.Rows, d.SchemaID, d.Level = f.name, result.Bytes, result.Rows, t.schema.ID, m.level
 	d.CreationTime, d.DeleteRows, d.Source = wallClock(t.world.Clock(), t.settings.TimeZone), &f.deleteRows, &source
 	d.MinKey, d.MaxKey, d.KeyArity = f.minKey, f.max, len(m.keys)
 	if m.sequence < 0 {

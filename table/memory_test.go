@@ -60,7 +60,7 @@ func TestMemoryOfAWriterIsBoundedByItsBuffer(t *testing.T) {
 	} {
 		t.Run(c.key+c.buckets, func(t *testing.T) {
 			st := store.NewMem()
-			yaml := "columns: [{name: k, type: BIGINT NOT NULL}, {name: v, type: STRING}]\n" + c.key + "\noptions: {write-buffer-size: 4 mb}"
+			yaml := "columns: [{name: k, type: BIGINT NOT NULL}, {name: v, type: STRING}]\n" + c.key + "\noptions: {write-buffer-size: 4 mb, write-only: true}"
 			options := []string{"bucket=" + c.buckets}
 			if c.buckets == "12" {
 				options = append(options, "bucket-key=k")

@@ -2,6 +2,8 @@ package table
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,10 +31,11 @@ type sequences struct {
 	loaded bool
 	seen   int64     // newest snapshot read, 0 for none
 	looked time.Time // when the newest snapshot was last looked for
+	live   map[bucketKey]*liveBucket
 }
 
 func newSequences(t *Table) *sequences {
-	return &sequences{table: t, known: make(map[bucketKey]int64)}
+	return &sequences{table: t, known: make(map[bucketKey]int64), live: make(map[bucketKey]*liveBucket)}
 }
 
 // needed tells whether this table numbers rows after those already stored:
@@ -64,8 +67,10 @@ func (s *sequences) raise(key bucketKey, next int64) {
 }
 
 // published notes a commit of this process. When it directly follows the
-// snapshot seen last, nothing of others can lie between.
-func (s *sequences) published(ids []int64, msgs []CommitMessage) {
+// snapshot seen last, nothing of others can lie between, and when the messages
+// are all that it changed there is nothing to read. The next refresh reads the
+// rest.
+func (s *sequences) published(ids []int64, msgs []CommitMessage, whole bool) {
 	if !s.needed() {
 		return
 	}
@@ -77,11 +82,24 @@ func (s *sequences) published(ids []int64, msgs []CommitMessage) {
 			s.known[key] = max(s.known[key], f.MaxSequence+1)
 		}
 	}
-	for _, id := range ids {
-		if s.loaded && id == s.seen+1 {
-			s.seen = id
+	for i, id := range ids {
+		if !s.loaded || id != s.seen+1+int64(i) {
+			return
 		}
 	}
+	if len(s.live) > 0 {
+		if !whole {
+			return
+		}
+		var changes snapshot.Changes
+		for i := range msgs {
+			msgs[i].addTo(&changes, false)
+		}
+		for _, e := range append(changes.AppendFiles, changes.CompactFiles...) {
+			s.apply(&e)
+		}
+	}
+	s.seen += int64(len(ids))
 }
 
 // refresh catches up with the newest snapshot: one request when there is none newer.
@@ -126,7 +144,8 @@ func (s *sequences) reload(ctx context.Context, at *snapshot.Snapshot) error {
 		return err
 	}
 	s.seen = at.ID
-	return nil
+	keys := slices.Collect(maps.Keys(s.live))
+	return s.loadLive(ctx, at, keys)
 }
 
 // follow reads the deltas since the snapshot seen last; false when one of
@@ -170,6 +189,7 @@ func (s *sequences) read(ctx context.Context, at *snapshot.Snapshot, list string
 			key := bucketKey{string(e.Partition), e.Bucket}
 			s.known[key] = max(s.known[key], e.File.MaxSequence+1)
 		}
+		s.apply(e)
 	}
 	return nil
 }

@@ -58,6 +58,7 @@ type Table struct {
 	paths    *partition.Paths
 	parts    []schema.Type // of the partition columns
 	manifest *manifest.IO
+	expiry   *recordExpiry
 	warned   sync.Map // sentences logged already
 }
 
@@ -104,6 +105,7 @@ func (t *Table) bind(sc *schema.Table) error {
 	t.schema, t.options = sc, options
 	t.parts = typesOf(sc.PartitionFields())
 	t.paths = partition.New(sc.PartitionFields(), options.PartitionDefaultName, options.PartitionLegacyName, t.settings.TimeZone)
+	t.expiry = newRecordExpiry(sc, options, t.world.Clock)
 	t.chain = snapshot.NewChain(t.store, "")
 	t.manifest = t.newManifestIO()
 	return nil

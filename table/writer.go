@@ -21,9 +21,13 @@ type WriterOptions struct {
 	// that wants replays recognised gives a name that survives its restarts.
 	User string
 	// Overwrite is for rows that Committer.Overwrite will put in the place of
-	// others: in a table with dynamic buckets they get buckets as if the table
-	// were empty. Other tables do not need it. Default false.
+	// others: they are not compacted, and in a table with dynamic buckets they
+	// get buckets as if the table were empty. Default false.
 	Overwrite bool
+	// WaitCompaction makes Prepare wait for the compaction that its rows
+	// cause, so that the same rows always leave the same files. Default: a
+	// compaction that takes longer goes into a later commit.
+	WaitCompaction bool
 }
 
 // BatchIdentifier is the commit identifier of batch jobs, which commit once
@@ -39,7 +43,13 @@ const rowBatch = 4096
 //
 // Rows given before a Prepare belong to that commit. Memory is bounded by the
 // table's write-buffer-size plus one batch: a full buffer is written out as
-// level-0 files at once. A Writer never compacts; run a compactor beside it.
+// level-0 files at once.
+//
+// Files are compacted beside the writing, unless the table is write-only, on
+// goroutines that all writers of the process share. The writer waits for them
+// only when a bucket has more sorted runs than num-sorted-run.stop-trigger. What
+// is compacted when Prepare is called goes into its messages. A compaction that
+// loses against one of another process is dropped and never costs a row.
 //
 // All methods may be called concurrently; they take turns. After an error in
 // Write, Put, Delete or Prepare the rows since the last Prepare are gone from
@@ -63,7 +73,7 @@ type Writer struct {
 }
 
 // NewWriter opens a writer on the table's newest schema. It refuses, by name,
-// options whose writing is not built. It starts no goroutine that outlives a call.
+// options whose writing is not built. Close the writer in the end.
 func (t *Table) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error) {
 	if err := t.options.CheckWrite(t.schema); err != nil {
 		return nil, t.wrap("open writer", err)
@@ -79,7 +89,7 @@ func (t *Table) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error)
 	if w.canon, err = newCanonicalizer(t, t.world.Alloc); err != nil {
 		return nil, t.wrap("open writer", err)
 	}
-	if w.buffers, err = newBufferPool(t); err != nil {
+	if w.buffers, err = newBufferPool(t, o.WaitCompaction); err != nil {
 		w.canon.release()
 		return nil, t.wrap("open writer", err)
 	}
@@ -87,8 +97,11 @@ func (t *Table) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error)
 	if t.dynamic() {
 		w.useDynamicBuckets(newDynamicBuckets(t, o.Overwrite))
 	}
-	if len(t.schema.PrimaryKeys) > 0 && !t.options.WriteOnly {
-		t.warnOnce("this writer does not compact: run a compactor beside it, or reads grow slower with every commit")
+	if o.Overwrite {
+		w.buffers.compact = nil
+	}
+	if c := w.buffers.compact; c != nil {
+		commits.lost = c.loose
 	}
 	return w, nil
 }
@@ -96,8 +109,8 @@ func (t *Table) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error)
 // useDynamicBuckets lets d choose the buckets.
 func (w *Writer) useDynamicBuckets(d *dynamicBuckets) {
 	w.router.dynamic, w.buffers.dynamic = d, d
-	w.commits.published = func(ids []int64, msgs []CommitMessage) {
-		w.buffers.levels.published(ids, msgs)
+	w.commits.published = func(ids []int64, msgs []CommitMessage, whole bool) {
+		w.buffers.levels.published(ids, msgs, whole)
 		d.published(ids, msgs)
 	}
 }
@@ -270,7 +283,7 @@ func (w *Writer) Prepare(ctx context.Context, identifier int64) ([]CommitMessage
 	if err := w.flushRows(ctx); err != nil {
 		return nil, w.fail("prepare", err)
 	}
-	msgs, err := w.buffers.prepare(ctx)
+	msgs, err := w.buffers.prepare(ctx, identifier)
 	return msgs, w.fail("prepare", err)
 }
 
@@ -310,9 +323,12 @@ type unsent struct {
 }
 
 func (w *Writer) send(ctx context.Context, u *unsent) error {
-	err := w.Commit(ctx, u.id, u.msgs)
+	appended, err := w.commits.commit(ctx, u.id, u.msgs)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if appended {
+		u.msgs = compactionsOf(u.msgs)
+	}
 	switch {
 	case err == nil && w.unsent == u:
 		w.unsent = nil
@@ -334,7 +350,7 @@ func (w *Writer) resend(ctx context.Context) error {
 	return w.send(ctx, u)
 }
 
-// Close releases the writer and deletes the files that nobody can commit any
+// Close releases the writer, waits for its compactions, and deletes the files that nobody can commit any
 // more: those that no Prepare handed out, and those of a CommitNext that failed
 // for certain. It is safe to call twice.
 func (w *Writer) Close() error {

@@ -1,0 +1,260 @@
+package table
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/tidelake/tidelake/manifest"
+)
+
+// bucketTree knows the live files of one bucket and what to compact next.
+type bucketTree interface {
+	// update takes files out and puts others in.
+	update(before, after []manifest.DataFile)
+	has(f *manifest.DataFile) bool
+	// pick is the next compaction, nil for none. While its work runs no other is asked for.
+	pick(full bool, now time.Time) work
+	// runs are the sorted runs that readers have to merge.
+	runs() int
+}
+
+// work is a compaction that was picked.
+type work func(ctx context.Context) (compactResult, error)
+
+// bucketCompactor compacts one bucket beside the writing: one task at a time,
+// on a goroutine of its own. The files it works with are those of the newest
+// snapshot seen, changed by what the writer did since. Its methods are for one
+// goroutine at a time.
+type bucketCompactor struct {
+	table  *Table
+	key    bucketKey
+	follow *sequences
+	tree   bucketTree
+
+	fresh   []manifest.DataFile // new files that were not handed out yet
+	result  compactResult       // of compactions, not handed out yet
+	ours    []fileChange        // handed out, and not shown by a snapshot yet
+	running *compactTask        // nil for none
+	stalled bool                // too many runs before the last flush: wait for the running one
+}
+
+// compactTask is a compaction that runs. After done is closed the rest can be read.
+type compactTask struct {
+	done   chan struct{}
+	result compactResult
+	err    error
+}
+
+func newBucketCompactor(t *Table, key bucketKey, follow *sequences) (*bucketCompactor, error) {
+	b := &bucketCompactor{table: t, key: key, follow: follow}
+	return b, b.rebuild()
+}
+
+// rebuild makes the tree of what snapshots show and what the writer did since.
+func (b *bucketCompactor) rebuild() error {
+	b.ours, _ = b.follow.unseen(b.key, b.ours)
+	tree, err := b.table.newBucketTree(b.key, b.follow.liveIn(b.key), b.tree)
+	if err != nil {
+		return err
+	}
+	for _, c := range b.ours {
+		if c.kind == manifest.Delete {
+			tree.update([]manifest.DataFile{c.file}, nil)
+		} else {
+			tree.update(nil, []manifest.DataFile{c.file})
+		}
+	}
+	tree.update(nil, b.fresh)
+	b.tree = tree
+	for i := range b.result.before {
+		if !tree.has(&b.result.before[i]) { // somebody else has removed it
+			return b.drop()
+		}
+	}
+	tree.update(b.result.before, b.result.after)
+	return nil
+}
+
+// catchUp takes in what snapshots have shown since the last time.
+func (b *bucketCompactor) catchUp() error {
+	left, foreign := b.follow.unseen(b.key, b.ours)
+	if b.ours = left; !foreign {
+		return nil
+	}
+	return b.rebuild()
+}
+
+// drop gives up the compactions that were not handed out.
+func (b *bucketCompactor) drop() error {
+	b.table.world.Logger.Info("a compaction came to nothing: another one of the same bucket was faster", "table", b.table.name, "bucket", b.key.bucket)
+	b.remove(b.result.made())
+	b.result = compactResult{}
+	return nil
+}
+
+// withdraw takes changes back that were handed out and will not be committed.
+func (b *bucketCompactor) withdraw(changes []fileChange) error {
+	b.follow.withdraw(b.key, changes)
+	return b.rebuild()
+}
+
+func changesOf(before, after []manifest.DataFile) []fileChange {
+	var out []fileChange
+	for _, f := range before {
+		out = append(out, fileChange{manifest.Delete, f})
+	}
+	for _, f := range after {
+		out = append(out, fileChange{manifest.Add, f})
+	}
+	return out
+}
+
+// add takes new files of the writer in.
+func (b *bucketCompactor) add(files []manifest.DataFile) {
+	b.fresh = append(b.fresh, files...)
+	b.tree.update(nil, files)
+}
+
+// trigger starts the next compaction if there is one and none is running.
+func (b *bucketCompactor) trigger(ctx context.Context, full bool) {
+	if b.running != nil {
+		return
+	}
+	do := b.tree.pick(full, b.table.world.Clock().In(b.table.settings.TimeZone))
+	if do == nil {
+		return
+	}
+	t := &compactTask{done: make(chan struct{})}
+	b.running = t
+	go func() {
+		defer close(t.done)
+		t.err = inTurn(ctx, func() (err error) {
+			t.result, err = do(ctx)
+			return err
+		})
+	}()
+}
+
+// settle takes in the running compaction if it has ended, or waits for it.
+func (b *bucketCompactor) settle(ctx context.Context, wait bool) error {
+	t := b.running
+	if t == nil {
+		b.stalled = false
+		return nil
+	}
+	if !wait {
+		select {
+		case <-t.done:
+		default:
+			return nil
+		}
+	}
+	select {
+	case <-t.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	b.running, b.stalled = nil, false
+	if t.err != nil {
+		return b.failed(t.err, wait)
+	}
+	for i := range t.result.before {
+		if !b.tree.has(&t.result.before[i]) { // another compactor was faster
+			b.remove(t.result.made())
+			return nil
+		}
+	}
+	b.tree.update(t.result.before, t.result.after)
+	b.remove(b.result.join(t.result))
+	return nil
+}
+
+// failed decides about a compaction that did not work. The rows are safe
+// without it; only who waits for it has to know, unless files were gone: then
+// somebody else has compacted them, or a commit never happened.
+func (b *bucketCompactor) failed(err error, wait bool) error {
+	gone := isNotFound(err)
+	if wait && !gone {
+		return err
+	}
+	b.table.world.Logger.Warn("a compaction failed; it is tried again after the next flush", "table", b.table.name, "bucket", b.key.bucket, "error", err)
+	if gone {
+		return b.withdraw(b.ours)
+	}
+	return nil
+}
+
+// take hands out the finished compactions, and the new files with them.
+func (b *bucketCompactor) take() compactResult {
+	r := b.result
+	changes := append(changesOf(nil, b.fresh), changesOf(r.before, r.after)...)
+	b.follow.await(b.key, changes)
+	b.ours = append(b.ours, changes...)
+	b.fresh, b.result = nil, compactResult{}
+	return r
+}
+
+// idle tells that the bucket may be forgotten: all of it is in snapshots.
+func (b *bucketCompactor) idle() bool {
+	return b.running == nil && len(b.ours)+len(b.fresh)+len(b.result.before) == 0
+}
+
+// close waits for the running compaction and deletes what was not handed out.
+func (b *bucketCompactor) close() {
+	if t := b.running; t != nil {
+		<-t.done
+		b.running = nil
+		b.remove(t.result.made())
+	}
+	b.remove(b.result.made())
+	b.result = compactResult{}
+}
+
+// remove deletes files that no snapshot can name.
+func (b *bucketCompactor) remove(files []manifest.DataFile) {
+	if len(files) == 0 {
+		return
+	}
+	dir, err := b.table.bucketDir([]byte(b.key.partition), b.key.bucket)
+	if err == nil {
+		err = b.table.deleteFiles(context.Background(), dir, files)
+	}
+	if err != nil {
+		b.table.world.Logger.Warn("files that a compaction made and nothing refers to were not removed", "table", b.table.name, "error", err)
+	}
+}
+
+// made are the files that the compaction wrote.
+func (r *compactResult) made() []manifest.DataFile {
+	var out []manifest.DataFile
+	for _, f := range r.after {
+		if !containsName(r.before, f.Name) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func containsName(files []manifest.DataFile, name string) bool {
+	return slices.ContainsFunc(files, func(f manifest.DataFile) bool { return f.Name == name })
+}
+
+// join adds a later compaction. Files that one made and the other consumed
+// are not mentioned; garbage are those that no snapshot can know.
+func (r *compactResult) join(next compactResult) (garbage []manifest.DataFile) {
+	for _, f := range next.before {
+		made := slices.IndexFunc(r.after, func(g manifest.DataFile) bool { return idOf(&g) == idOf(&f) })
+		if made < 0 {
+			r.before = append(r.before, f)
+			continue
+		}
+		r.after = slices.Delete(r.after, made, made+1)
+		// A file that was only moved existed before, or goes on to exist.
+		if !containsName(r.before, f.Name) && !containsName(next.after, f.Name) {
+			garbage = append(garbage, f)
+		}
+	}
+	r.after = append(r.after, next.after...)
+	return garbage
+}

@@ -1,0 +1,161 @@
+package table
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/lsm"
+	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/snapshot"
+)
+
+// commitCompactions publishes the compactions of messages as one snapshot.
+// Those that others have overtaken are left out and returned as lost.
+func (c *Committer) commitCompactions(ctx context.Context, identifier int64, msgs []CommitMessage) (ids []int64, lost []CommitMessage, err error) {
+	left := compactionsOf(msgs)
+	for len(left) > 0 {
+		changes := snapshot.Changes{Identifier: identifier, CompactOnly: true}
+		for i := range left {
+			left[i].addTo(&changes, false)
+		}
+		refused := c.inner.Stats().Conflicts
+		ids, err := c.inner.Commit(ctx, changes)
+		if !errors.Is(err, fault.ErrConflict) || c.inner.Stats().Conflicts == refused {
+			return ids, lost, err // or others keep winning the race for the next id
+		}
+		late, rest, lookErr := c.table.overtaken(ctx, left)
+		if lookErr != nil {
+			return nil, lost, errors.Join(err, lookErr)
+		}
+		if len(late) == 0 {
+			late, rest = left, nil // refused for a reason that is not to be seen from here
+		}
+		lost, left = append(lost, late...), rest
+	}
+	return nil, lost, nil
+}
+
+// overtaken parts compactions by whether they still fit the newest snapshot.
+func (t *Table) overtaken(ctx context.Context, msgs []CommitMessage) (late, rest []CommitMessage, err error) {
+	at, err := t.chain.Latest(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	live := map[bucketKey][]manifest.DataFile{}
+	if at != nil {
+		keys := make([]bucketKey, len(msgs))
+		for i := range msgs {
+			keys[i] = bucketKey{string(msgs[i].Partition), msgs[i].Bucket}
+		}
+		entries, err := t.liveFiles(ctx, at, t.filterBuckets(keys))
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := range entries {
+			key := bucketKey{string(entries[i].Partition), entries[i].Bucket}
+			live[key] = append(live[key], entries[i].File)
+		}
+	}
+	for i := range msgs {
+		if t.fits(live[bucketKey{string(msgs[i].Partition), msgs[i].Bucket}], &msgs[i]) {
+			rest = append(rest, msgs[i])
+		} else {
+			late = append(late, msgs[i])
+		}
+	}
+	return late, rest, nil
+}
+
+// fits tells that all a compaction read is there and that what it wrote
+// overlaps no other file of its level.
+func (t *Table) fits(live []manifest.DataFile, m *CommitMessage) bool {
+	there := make(map[fileID]bool, len(live))
+	for i := range live {
+		there[idOf(&live[i])] = true
+	}
+	for i := range m.CompactBefore {
+		id := idOf(&m.CompactBefore[i])
+		if !there[id] {
+			return false
+		}
+		delete(there, id)
+	}
+	if len(t.schema.PrimaryKeys) == 0 {
+		return true
+	}
+	compare := t.compareKeys()
+	for _, f := range m.CompactAfter {
+		for _, g := range live {
+			if there[idOf(&g)] && g.Level == f.Level && g.Level > 0 && len(lsm.Sections([]manifest.DataFile{f, g}, compare)) == 1 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// compactionsOf are messages without their rows.
+func compactionsOf(msgs []CommitMessage) []CommitMessage {
+	var out []CommitMessage
+	for _, m := range msgs {
+		m.NewFiles, m.DeletedFiles, m.Index = nil, nil, nil
+		if !m.empty() {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// without takes lost compactions out of messages.
+func without(msgs, lost []CommitMessage) []CommitMessage {
+	if len(lost) == 0 {
+		return msgs
+	}
+	gone := make(map[string]bool, len(lost))
+	for i := range lost {
+		gone[lost[i].compaction()] = true
+	}
+	out := make([]CommitMessage, len(msgs))
+	for i, m := range msgs {
+		if gone[m.compaction()] {
+			m.CompactBefore, m.CompactAfter, m.CompactIndex = nil, nil, nil
+		}
+		out[i] = m
+	}
+	return out
+}
+
+// compaction is a name of the message's compaction that no other has.
+func (m *CommitMessage) compaction() string {
+	switch {
+	case len(m.CompactBefore) > 0:
+		return m.CompactBefore[0].Name
+	case len(m.CompactIndex) > 0:
+		return m.CompactIndex[0].Name
+	}
+	return ""
+}
+
+// removeCompactions deletes the files of compactions that no snapshot names.
+func (t *Table) removeCompactions(lost []CommitMessage) {
+	if err := t.Abort(context.Background(), compactionsOf(lost)); err != nil {
+		t.world.Logger.Warn("files of a compaction that came too late were not removed", "table", t.name, "error", err)
+	}
+}
+
+// apart drops compactions that read files which a message did not bring along
+// itself: in an overwrite their rows are about to go.
+func (t *Table) apart(msgs []CommitMessage) []CommitMessage {
+	var mixed []CommitMessage
+	for i := range msgs {
+		for j := range msgs[i].CompactBefore {
+			if !containsName(msgs[i].NewFiles, msgs[i].CompactBefore[j].Name) {
+				mixed = append(mixed, msgs[i])
+				break
+			}
+		}
+	}
+	t.removeCompactions(mixed)
+	return without(msgs, mixed)
+}

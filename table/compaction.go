@@ -1,0 +1,173 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidelake/tidelake/internal/binaryrow"
+	"github.com/tidelake/tidelake/lsm"
+	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/schema"
+)
+
+// compaction is one unit of one bucket on its way into new files. It reads
+// files and writes files; who needs to know learns from what it returns.
+type compaction struct {
+	table       *Table
+	partition   []byte
+	bucket      int
+	unit        lsm.Unit
+	top         int  // the bucket's highest level
+	dropDeletes bool // nothing older lies below the unit
+
+	progress func(rows int64) // told of rows read; may be nil
+}
+
+// compactResult is what a compaction did: files to take out of the bucket and
+// files to put in. A file that only moved to another level is in both.
+type compactResult struct{ before, after []manifest.DataFile }
+
+// compactions bounds how many compactions run in this process at a time, of
+// all writers, buckets and tables together: each holds its readers' batches
+// and a row group in memory, and keeps about two cores busy.
+var compactions = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
+
+// inTurn does a compaction's work once there is room for it.
+func inTurn(ctx context.Context, work func() error) error {
+	select {
+	case compactions <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-compactions }()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return work()
+}
+
+// compareKeys orders the bodies of trimmed primary keys.
+func (t *Table) compareKeys() func(a, b []byte) int {
+	types := typesOf(t.schema.KeyFields())
+	return func(a, b []byte) int { return binaryrow.Compare(types, a, b) }
+}
+
+// steps are the unit's work in key order.
+func (c *compaction) steps() []lsm.Step {
+	t := c.table
+	return c.unit.Steps(t.compareKeys(), lsm.StepOptions{
+		Small: t.options.SmallFileSize(true),
+		Rewrite: func(f *manifest.DataFile) bool {
+			return c.unit.Output == c.top && mayDelete(*f) || t.mustRewrite(f)
+		},
+	})
+}
+
+// mustRewrite tells that a file is to be written anew whenever a compaction
+// comes across it.
+func (t *Table) mustRewrite(f *manifest.DataFile) bool {
+	return t.options.Compaction.ForceRewrite || t.expiry.stale(t, f)
+}
+
+// run does the work. After an error nothing that it wrote is left.
+func (c *compaction) run(ctx context.Context) (done compactResult, err error) {
+	files, err := c.table.makerFor(c.unit.Output)
+	if err != nil {
+		return compactResult{}, err
+	}
+	r, err := c.newReader()
+	if err != nil {
+		return compactResult{}, err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	out := rolling{files: files, dir: r.split.dir, id: c.table.world.NewID()}
+	for _, step := range c.steps() {
+		for _, f := range step.Upgrade {
+			done.before = append(done.before, f)
+			f.Level = c.unit.Output
+			done.after = append(done.after, f)
+		}
+		if err := c.rewrite(ctx, r, &out, step.Rewrite); err != nil {
+			return compactResult{}, errors.Join(err, out.discard())
+		}
+		for _, section := range step.Rewrite {
+			for _, run := range section {
+				done.before = append(done.before, run...)
+			}
+		}
+	}
+	done.after = append(done.after, out.take()...)
+	return done, nil
+}
+
+// rewrite merges sections, one after the other, into files of their own.
+func (c *compaction) rewrite(ctx context.Context, r *unitReader, out *rolling, sections [][]lsm.SortedRun) error {
+	for _, section := range sections {
+		rows, err := r.open(ctx, section)
+		if err != nil {
+			return err
+		}
+		err = copyRows(ctx, rows, out, r.split.parallel)
+		if err := errors.Join(err, rows.Close()); err != nil {
+			return err
+		}
+	}
+	return out.roll()
+}
+
+// rowSource yields the merged rows of a section, as files hold them.
+type rowSource interface {
+	Next() (arrow.RecordBatch, error) // which the caller releases; io.EOF in the end
+	Close() error
+}
+
+func copyRows(ctx context.Context, from rowSource, to *rolling, parallel int) error {
+	for {
+		rec, err := from.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = to.write(ctx, rec, parallel)
+		rec.Release()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// makerFor is the maker of the files that compactions write on a level.
+func (t *Table) makerFor(level int) (*fileMaker, error) {
+	return newFileMaker(t, level, manifest.SourceCompact)
+}
+
+// rowBytes is about how many bytes a row of these files takes in memory.
+func rowBytes(fields []schema.Field, files []manifest.DataFile) int64 {
+	wide := int64(0)
+	for _, f := range fields {
+		wide += fieldBytes(f.Type)
+	}
+	packed := int64(0)
+	for i := range files {
+		packed = max(packed, files[i].Size/max(1, files[i].Rows))
+	}
+	return wide + 2*packed
+}
+
+func fieldBytes(t schema.Type) int64 {
+	switch t.Kind {
+	case schema.Boolean, schema.TinyInt:
+		return 1
+	case schema.SmallInt, schema.Int, schema.Float, schema.Date, schema.Time:
+		return 4
+	case schema.BigInt, schema.Double, schema.Timestamp, schema.TimestampLTZ:
+		return 8
+	}
+	return 16 // decimals; of texts and nested values offsets and little else
+}

@@ -1,0 +1,189 @@
+package table
+
+import (
+	"context"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/tidelake/tidelake/internal/take"
+	"github.com/tidelake/tidelake/lsm"
+	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/mergeengine"
+	"github.com/tidelake/tidelake/schema"
+)
+
+const (
+	// unitBytes bounds, roughly, the decoded rows that the runs of a
+	// compaction hold in memory.
+	unitBytes = 32 << 20
+	// mergedBytes bounds a batch on its way into a file.
+	mergedBytes = 8 << 20
+)
+
+// unitReader reads the sections of a unit as rows of new files: all columns
+// of the newest schema, with keys, sequence numbers and kinds.
+type unitReader struct {
+	c       *compaction
+	split   *splitReader
+	ranks   map[string]int
+	rowSize int64
+	names   []string      // of the value columns
+	values  *arrow.Schema // the value columns
+	files   *arrow.Schema // the columns of a file
+}
+
+func (c *compaction) newReader() (*unitReader, error) {
+	t := c.table
+	s, err := t.wholeReader(c.partition, c.bucket)
+	if err != nil {
+		return nil, err
+	}
+	r := &unitReader{c: c, split: s, ranks: make(map[string]int, len(c.unit.Files)), names: names(t.schema.Fields)}
+	for i, rank := range lsm.Ranks(c.unit.Files) {
+		r.ranks[c.unit.Files[i].Name] = rank
+	}
+	r.rowSize = rowBytes(t.schema.Fields, c.unit.Files)
+	if r.values, err = schema.ArrowSchema(t.schema.Fields); err != nil {
+		return nil, err
+	}
+	r.files, err = schema.ArrowSchema(t.schema.FileFields(t.options.ThinMode))
+	return r, err
+}
+
+// wholeReader reads the files of a bucket with every column, those of the
+// partition included.
+func (t *Table) wholeReader(partition []byte, bucket int) (*splitReader, error) {
+	dir, err := t.bucketDir(partition, bucket)
+	if err != nil {
+		return nil, err
+	}
+	return &splitReader{
+		scan:  &Scan{table: t, schema: t.schema, fields: t.schema.Fields},
+		split: Split{SchemaID: t.schema.ID, Partition: partition, Bucket: bucket}, parallel: max(1, t.settings.Parallel/cap(compactions)),
+		stored: t.schema.Fields, keyTypes: typesOf(t.schema.KeyFields()), dir: dir, external: externalFiles{table: t},
+	}, nil
+}
+
+func (r *unitReader) close() error { return r.split.external.close() }
+
+// open starts a section.
+func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun) (rowSource, error) {
+	batch := int(min(8192, max(128, unitBytes/r.rowSize/int64(2*len(section)))))
+	runs := make([]lsm.Run, len(section))
+	for i, files := range section {
+		runs[i] = r.run(ctx, files, batch)
+		if r.split.parallel > 1 {
+			runs[i] = lsm.Prefetch(runs[i], 1)
+		}
+	}
+	if len(runs) == 1 {
+		return &alone{r, runs[0]}, nil
+	}
+	t := r.c.table
+	return lsm.NewMerge(runs, lsm.MergeSpec{
+		Schema: r.values, Key: names(t.schema.KeyFields()), Sequence: t.options.SequenceFields,
+		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Output: r.names,
+		WithKeys: !t.options.ThinMode, WithSequence: true, WithKind: true, DropDeletes: r.c.dropDeletes,
+		BatchRows: int(min(16384, max(128, mergedBytes/r.rowSize))), Parallel: r.split.parallel, Alloc: t.world.Alloc,
+	})
+}
+
+// run reads the files of a sorted run, without the records that have expired.
+func (r *unitReader) run(ctx context.Context, files lsm.SortedRun, batch int) lsm.Run {
+	ranked := make(rankedRun, len(files))
+	for i, f := range files {
+		ranked[i] = rankedFile{f, r.ranks[f.Name]}
+	}
+	var run lsm.Run = r.split.newRun(ctx, ranked, true, batch)
+	if r.c.progress != nil {
+		run = &countedRun{run, r.c.progress}
+	}
+	return r.c.table.expiry.filter(r.c.table, run)
+}
+
+// countedRun tells of the rows that are read.
+type countedRun struct {
+	lsm.Run
+	tell func(rows int64)
+}
+
+func (c *countedRun) Next() (arrow.RecordBatch, error) {
+	rec, err := c.Run.Next()
+	if err == nil {
+		c.tell(rec.NumRows())
+	}
+	return rec, err
+}
+
+// alone passes on the rows of a section that is one run: no key has two
+// versions, so there is nothing to merge.
+type alone struct {
+	r   *unitReader
+	run lsm.Run
+}
+
+func (a *alone) Close() error { return a.run.Close() }
+
+func (a *alone) Next() (arrow.RecordBatch, error) {
+	for {
+		rec, err := a.run.Next()
+		if err != nil {
+			return nil, err
+		}
+		out, err := a.stored(rec)
+		rec.Release()
+		if err != nil || out.NumRows() > 0 {
+			return out, err
+		}
+		out.Release()
+	}
+}
+
+// stored brings rows of a run to the columns of a file, without deletes where
+// these are dropped.
+func (a *alone) stored(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
+	t := a.r.c.table
+	var cols []arrow.Array
+	for _, f := range a.r.files.Fields()[:a.r.files.NumFields()-2-len(a.r.names)] {
+		cols = append(cols, column(rec, f.Name[len(schema.KeyPrefix):]))
+	}
+	kinds := column(rec, schema.ValueKindName).(*array.Int8)
+	cols = append(cols, column(rec, schema.SequenceName), kinds)
+	for _, name := range a.r.names {
+		cols = append(cols, column(rec, name))
+	}
+	out := array.NewRecordBatch(a.r.files, cols, rec.NumRows())
+	if !a.r.c.dropDeletes {
+		return out, nil
+	}
+	rows := additions(kinds.Values())
+	if len(rows) == kinds.Len() {
+		return out, nil
+	}
+	defer out.Release()
+	return take.Record(out, rows, t.world.Alloc)
+}
+
+func column(rec arrow.RecordBatch, name string) arrow.Array {
+	return rec.Column(rec.Schema().FieldIndices(name)[0])
+}
+
+// additions are the rows that are no deletes.
+func additions(kinds []int8) []int32 {
+	rows := make([]int32, 0, len(kinds))
+	for i, k := range kinds {
+		if !mergeengine.Retracts(k) {
+			rows = append(rows, int32(i))
+		}
+	}
+	return rows
+}
+
+// sizeOf is the number of bytes of files.
+func sizeOf(files []manifest.DataFile) (bytes int64) {
+	for i := range files {
+		bytes += files[i].Size
+	}
+	return bytes
+}

@@ -12,17 +12,29 @@ import (
 	"github.com/tidelake/tidelake/manifest"
 )
 
-// locate finds the store and key of a data file. A name in metadata never
+// locate finds the store and key of a data file of the split.
+func (r *splitReader) locate(ctx context.Context, f *manifest.DataFile) (store.Store, string, error) {
+	return fileLocation{r.dir, &r.external}.of(ctx, f)
+}
+
+// fileLocation is where the files of a bucket lie: its directory, and the
+// external roots.
+type fileLocation struct {
+	dir      string
+	external *externalFiles
+}
+
+// of finds the store and key of a data file. A name in metadata never
 // leads out of the table's directory; an external path leads only to a root
 // that the table declares in data-file.external-paths.
-func (r *splitReader) locate(ctx context.Context, f *manifest.DataFile) (store.Store, string, error) {
+func (l fileLocation) of(ctx context.Context, f *manifest.DataFile) (store.Store, string, error) {
 	if !plainName(f.Name) {
 		return nil, "", fault.Corrupt(f.Name, "the manifest names a file outside its bucket's directory", nil)
 	}
 	if f.ExternalPath == nil {
-		return r.scan.table.store, path.Join(r.dir, f.Name), nil
+		return l.external.table.store, path.Join(l.dir, f.Name), nil
 	}
-	return r.external.open(ctx, *f.ExternalPath)
+	return l.external.open(ctx, *f.ExternalPath)
 }
 
 // externalFiles opens the declared external roots, each once. Runs that are

@@ -3,6 +3,7 @@ package datafile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -111,6 +112,9 @@ func (t *tail) extend(off int64) error {
 // Rows is the number of rows.
 func (f *File) Rows() int64 { return f.meta.rows }
 
+// Has tells whether the file has a column of this name.
+func (f *File) Has(column string) bool { return f.root.kid(column) != nil }
+
 // Held is about how many bytes of memory the File takes.
 func (f *File) Held() int64 {
 	return int64(len(f.tail.data)) + 512*int64(len(f.meta.groups)*len(f.meta.schema))
@@ -169,10 +173,12 @@ func (f *File) pagesOf(p *parquetFile, ch *chunkMeta, rows int64) ([]pageLoc, er
 }
 
 // Zone is a range of rows, From up to but without To, and what is known of
-// the asked columns there.
+// the asked columns there. Own says of each column whether its statistics are
+// those of these rows alone, and not of some around them too.
 type Zone struct {
 	From, To int64
 	Columns  []ColumnStats
+	Own      []bool
 }
 
 // Zones cuts the file at the row groups, and at the pages of the given
@@ -219,15 +225,23 @@ func (p *parquetFile) groupZones(zones []Zone, g *rowGroup, base int64) ([]Zone,
 		for _, c := range p.cols {
 			if x := indexes[c.field.Name]; x != nil {
 				z.Columns = append(z.Columns, x.stats(from, cuts[i+1]-from))
+				z.Own = append(z.Own, x.isPage(from, cuts[i+1]))
 				continue
 			}
 			s, _ := p.groupStats(g, c.field.Name)
 			s.Nulls = partNulls(s.Nulls, g.rows, cuts[i+1]-from)
 			z.Columns = append(z.Columns, s)
+			z.Own = append(z.Own, cuts[i+1]-from == g.rows)
 		}
 		zones = append(zones, z)
 	}
 	return zones, nil
+}
+
+// isPage tells that the rows are those of one page.
+func (x *pageIndex) isPage(from, to int64) bool {
+	i, found := slices.BinarySearchFunc(x.pages, from, func(l pageLoc, row int64) int { return int(min(max(l.row-row, -1), 1)) })
+	return found && (i+1 == len(x.pages) && to == x.rows || i+1 < len(x.pages) && x.pages[i+1].row == to)
 }
 
 // outside is a call for rows that the file does not have.

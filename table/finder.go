@@ -1,0 +1,285 @@
+package table
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/tidelake/tidelake/internal/binaryrow"
+	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/internal/vector"
+	"github.com/tidelake/tidelake/io/datafile"
+	"github.com/tidelake/tidelake/lsm"
+	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/schema"
+)
+
+// A finder answers where keys are stored in some files of one bucket, such as
+// those above the level that a compaction writes to, and reads rows by their
+// places. Key pages that can hold none of the keys are not read, and those
+// that were read stay in a cache of bounded size.
+//
+//	keys ──► level 1 ─ found ──────────────► places (file, row)
+//	           └ others ──► level 2 ─ …
+//
+// It is for one goroutine. Close it in the end.
+type finder struct {
+	space    *keySpace
+	runs     []finderRun // the youngest first
+	files    []*keyFile  // in the order given
+	external externalFiles
+	cache    *lookupCache
+}
+
+// finderRun is a sorted run: files in key order that share no key.
+type finderRun struct {
+	files        []int // numbers of the finder's files
+	lower, upper *keyList
+}
+
+// place is where a version of a key is stored.
+type place struct {
+	file int32 // number of the file, -1 for nowhere
+	row  int64 // physical row, from 0
+}
+
+// goneRows tells which rows of a file, by its number, count as not there;
+// a nil one has all rows.
+type goneRows func(file int32, row int64) bool
+
+// newFinder looks into files of a bucket, read as sc says. Its cache takes
+// memory bytes.
+func (t *Table) newFinder(sc *schema.Table, partition []byte, bucket int, files []manifest.DataFile, cacheBytes int64) (*finder, error) {
+	space, err := newKeySpace(sc)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := t.bucketDir(partition, bucket)
+	if err != nil {
+		return nil, err
+	}
+	f := &finder{space: space, external: externalFiles{table: t}, cache: newLookupCache(cacheBytes)}
+	for _, meta := range files {
+		f.files = append(f.files, &keyFile{table: t, space: space, meta: meta, where: fileLocation{dir, &f.external}, cache: f.cache})
+	}
+	f.runs, err = space.runs(files)
+	return f, err
+}
+
+// close closes the files.
+func (f *finder) close() error {
+	f.cache.close()
+	return f.external.close()
+}
+
+// runs arranges files of a bucket in sorted runs, the youngest first: each
+// file of level 0 is one, and so is each level above.
+func (s *keySpace) runs(files []manifest.DataFile) ([]finderRun, error) {
+	order := make([]int, len(files))
+	for i := range files {
+		if err := checkKeys(s.types, &files[i]); err != nil {
+			return nil, err
+		}
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		x, y := &files[a], &files[b]
+		if x.Level == y.Level && x.Level > 0 {
+			return cmp.Or(binaryrow.Compare(s.types, x.MinKey, y.MinKey), cmp.Compare(x.Name, y.Name))
+		}
+		return lsm.CompareAge(x, y)
+	})
+	var runs []finderRun
+	for at, i := range order {
+		if at > 0 && files[i].Level > 0 && files[order[at-1]].Level == files[i].Level {
+			run := &runs[len(runs)-1]
+			run.files = append(run.files, i)
+			continue
+		}
+		runs = append(runs, finderRun{files: []int{i}})
+	}
+	for i := range runs {
+		if err := runs[i].bounds(s, files); err != nil {
+			return nil, err
+		}
+	}
+	return runs, nil
+}
+
+func (r *finderRun) bounds(s *keySpace, files []manifest.DataFile) error {
+	var lower, upper [][]any
+	for at, i := range r.files {
+		least, err := s.decode(files[i].MinKey)
+		if err != nil {
+			return err
+		}
+		if at > 0 && s.compare(upper[at-1], least) >= 0 {
+			return fault.Corrupt(files[i].Name, "its keys overlap those of file "+files[r.files[at-1]].Name+" of the same level", nil)
+		}
+		greatest, err := s.decode(files[i].MaxKey)
+		if err != nil {
+			return err
+		}
+		lower, upper = append(lower, least), append(upper, greatest)
+	}
+	var err error
+	if r.lower, err = s.fromValues(lower); err != nil {
+		return err
+	}
+	r.upper, err = s.fromValues(upper)
+	return err
+}
+
+// byFile calls each for every file of the run that may hold some of the keys
+// which names, in rising order of key.
+func (r *finderRun) byFile(s *keySpace, keys *keyList, which []int32, each func(file int, keys []int32) error) error {
+	for len(which) > 0 {
+		k := int(which[0])
+		at := s.layout.Search(&r.upper.Keys, 0, len(r.files), &keys.Keys, k)
+		if at == len(r.files) {
+			return nil
+		}
+		n := 0 // keys before the file
+		for n < len(which) && s.layout.Compare(&r.lower.Keys, at, &keys.Keys, int(which[n])) > 0 {
+			n++
+		}
+		end := n
+		for end < len(which) && s.layout.Compare(&r.upper.Keys, at, &keys.Keys, int(which[end])) >= 0 {
+			end++
+		}
+		if end > n {
+			if err := each(r.files[at], which[n:end]); err != nil {
+				return err
+			}
+		}
+		which = which[end:]
+	}
+	return nil
+}
+
+// newest finds the newest stored version of each key, by level as compaction
+// has left them. keys are the columns of the trimmed primary key in their
+// canonical Arrow types, borrowed; they are best sorted. Rows that are gone
+// are passed over.
+func (f *finder) newest(ctx context.Context, keys []arrow.Array, gone goneRows) ([]place, error) {
+	list, err := f.space.list(keys)
+	if err != nil {
+		return nil, err
+	}
+	which, first := f.space.sortKeys(list)
+	places := make([]place, list.Len())
+	for i := range places {
+		places[i].file = -1
+	}
+	for i := range f.runs {
+		err := f.runs[i].byFile(f.space, list, which, func(file int, keys []int32) error {
+			return f.files[file].find(ctx, list, keys, func(key int32, row int64) {
+				if gone == nil || !gone(int32(file), row) {
+					places[key] = place{int32(file), row}
+				}
+			})
+		})
+		if err != nil {
+			return nil, err
+		}
+		which = slices.DeleteFunc(slices.Clone(which), func(k int32) bool { return places[k].file >= 0 })
+	}
+	for i, k := range first {
+		places[i] = places[k]
+	}
+	return places, nil
+}
+
+// fetch reads the rows at places, in their order: _SEQUENCE_NUMBER,
+// _VALUE_KIND and the wanted columns of the read schema. No place is nowhere.
+// The caller releases the batch.
+func (f *finder) fetch(ctx context.Context, places []place, fields []schema.Field) (arrow.RecordBatch, error) {
+	as, err := schema.ArrowSchema(append(slices.Clone(systemFields), fields...))
+	if err != nil {
+		return nil, err
+	}
+	refs := make([]vector.Ref, len(places))
+	order := make([]int, len(places))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(places[a].file, places[b].file), cmp.Compare(places[a].row, places[b].row))
+	})
+	var sources []arrow.RecordBatch
+	defer func() {
+		for _, s := range sources {
+			s.Release()
+		}
+	}()
+	for len(order) > 0 {
+		n := 1
+		for n < len(order) && places[order[n]].file == places[order[0]].file {
+			n++
+		}
+		rec, err := f.fetchFile(ctx, places, order[:n], fields, refs, len(sources))
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, rec)
+		order = order[n:]
+	}
+	return gatherBatch(as, sources, refs, f.external.table.world.Alloc)
+}
+
+// fetchFile reads the rows of one file, and says which of them each place is.
+func (f *finder) fetchFile(ctx context.Context, places []place, order []int, fields []schema.Field, refs []vector.Ref, source int) (arrow.RecordBatch, error) {
+	file := f.files[places[order[0]].file]
+	var rows []datafile.RowRange
+	at := -1
+	for i, o := range order {
+		row := places[o].row
+		if i == 0 || places[order[i-1]].row != row {
+			at++
+			if n := len(rows); n > 0 && rows[n-1].To == row {
+				rows[n-1].To++
+			} else {
+				rows = append(rows, datafile.RowRange{From: row, To: row + 1})
+			}
+		}
+		refs[o] = vector.MakeRef(source, at)
+	}
+	h, err := file.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer h.release()
+	plan, err := file.plan(h, fields, true)
+	if err != nil {
+		return nil, err
+	}
+	return file.rows(ctx, h, plan, rows)
+}
+
+// gatherBatch makes a batch of chosen rows of sources.
+func gatherBatch(as *arrow.Schema, sources []arrow.RecordBatch, refs []vector.Ref, mem memory.Allocator) (arrow.RecordBatch, error) {
+	sel := vector.Select(refs)
+	cols := make([]arrow.Array, 0, as.NumFields())
+	defer func() { releaseAll(cols) }()
+	for i, f := range as.Fields() {
+		g, err := vector.NewGatherer(f.Type, mem)
+		if err != nil {
+			return nil, err
+		}
+		for s, rec := range sources {
+			if err := g.Set(s, rec.Column(i)); err != nil {
+				return nil, err
+			}
+		}
+		col, err := g.Take(sel)
+		if err != nil {
+			return nil, err
+		}
+		cols = append(cols, col)
+	}
+	return array.NewRecordBatch(as, cols, int64(len(refs))), nil
+}

@@ -3,18 +3,22 @@ package table_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/google/go-cmp/cmp"
 
+	"github.com/tidelake/tidelake/internal/model"
 	"github.com/tidelake/tidelake/table"
 )
 
@@ -39,7 +43,7 @@ func TestEveryConfigurationGivesTheModelsTable(t *testing.T) {
 					t.Fatalf("seed %d: %v", seed, err)
 				}
 				if err := c.run(); err != nil {
-					c, err = c.shrink(err)
+					c, err = c.shrink(err, metaCase.run)
 					t.Fatalf("seed %d: %v\nreplay with TIDELAKE_META_REPLAY=file and this in the file:\n%s", seed, err, c)
 				}
 			}
@@ -78,12 +82,15 @@ func replayCase(t *testing.T, file string) {
 // perScript is how many configurations one list of steps is run under.
 const perScript = 5
 
+// built are the merge engines that the engine can do.
+var built = []string{"deduplicate"}
+
 // drawCase draws the case of a seed; steps change with every perScript-th seed only.
 func drawCase(seed uint64) (c metaCase, err error) {
 	c.Seed = seed
 	script := rand.New(rand.NewPCG(seed/perScript, 0))
 	var makers map[string]maker
-	c.Table, makers = drawTable(script)
+	c.Table, makers = drawTable(script, oneOf(script, built...))
 	if c.Steps, err = drawSteps(script, c.Table, makers); err != nil {
 		return c, err
 	}
@@ -91,13 +98,94 @@ func drawCase(seed uint64) (c metaCase, err error) {
 	return c, nil
 }
 
+// The rules must leave out every row whose effect depends on when versions are
+// merged: with random traces of merging the model gives one table.
+func TestRandomRowsDoNotDependOnWhenTheyAreMerged(t *testing.T) {
+	for seed := range setting(t, "TIDELAKE_META_CASES", 400/slow) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		m, makers := drawTable(r, oneOf(r, slices.Sorted(maps.Keys(engines))...))
+		steps, err := drawSteps(r, m, makers)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		c := metaCase{Seed: seed, Table: m, Steps: steps, Config: metaConfig{Options: map[string]string{"bucket": "1"}}}
+		if err := c.traces(4); err != nil {
+			c, err = c.shrink(err, func(c metaCase) error { return c.traces(60) })
+			t.Fatalf("seed %d: %v\n%s", seed, err, c)
+		}
+	}
+}
+
+// traces tells whether merging at random moments changes the model's table.
+func (c metaCase) traces(n int) error {
+	plain, err := trace(c, nil)
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		merged, err := trace(c, rand.New(rand.NewPCG(c.Seed, uint64(i))))
+		if err != nil {
+			return err
+		}
+		if d := cmp.Diff(plain, merged); d != "" {
+			return fmt.Errorf("merging changes the table (-without +with):\n%s", d)
+		}
+	}
+	return nil
+}
+
+// trace is the model's table after the steps of a case, with random merging between.
+func trace(c metaCase, merging *rand.Rand) ([]string, error) {
+	sc, err := c.Table.schema(map[string]string{"bucket": "1"})
+	if err != nil {
+		return nil, err
+	}
+	m := model.New(sc)
+	var errs []error
+	for _, s := range c.Steps {
+		switch s.Do {
+		case "drop":
+			m.Drop(s.Inside)
+		case "overwrite":
+			m.Overwrite(s.Inside, s.Rows...)
+		case "write":
+			if merging == nil {
+				m.Write(s.Rows...)
+				continue
+			}
+			for rows := range slices.Chunk(s.Rows, 1+merging.IntN(4)) {
+				m.Write(rows...)
+				if merging.IntN(2) == 0 {
+					errs = append(errs, m.Merge(merging.IntN(6)))
+				}
+			}
+		}
+	}
+	rows, err := m.Rows()
+	var lines []string
+	for _, row := range rows {
+		lines = append(lines, m.Line(row, sc.Fields))
+	}
+	slices.Sort(lines)
+	return lines, errors.Join(append(errs, err)...)
+}
+
 // String is the case as it can be replayed, a line a step.
 func (c metaCase) String() string {
-	b, err := json.MarshalIndent(c, "", " ")
-	if err != nil {
-		return err.Error()
+	text := func(v any) string {
+		var b strings.Builder
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(v); err != nil {
+			return err.Error()
+		}
+		return strings.TrimSpace(b.String())
 	}
-	return string(b)
+	steps := make([]string, len(c.Steps))
+	for i, s := range c.Steps {
+		steps[i] = text(s)
+	}
+	return fmt.Sprintf("{\"Seed\":%d,\n\"Table\":%s,\n\"Config\":%s,\n\"Steps\":[\n%s]}", c.Seed, text(c.Table), text(c.Config), strings.Join(steps, ",\n"))
 }
 
 // virtual are components without time, waits or chance.
@@ -114,13 +202,13 @@ func virtual(alloc memory.Allocator) table.Components {
 
 // shrink drops steps, rows and options while the case still fails, and returns
 // the smallest that does with its error.
-func (c metaCase) shrink(err error) (metaCase, error) {
+func (c metaCase) shrink(err error, run func(metaCase) error) (metaCase, error) {
 	deadline := 2000 // runs
 	try := func(smaller metaCase) bool {
 		if deadline--; deadline < 0 || !smaller.allowed() {
 			return false
 		}
-		failure := smaller.run()
+		failure := run(smaller)
 		if failure != nil {
 			c, err = smaller, failure
 		}

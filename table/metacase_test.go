@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"slices"
 	"strings"
 
 	"github.com/tidelake/tidelake/schema"
@@ -35,9 +34,39 @@ type metaColumn struct {
 // metaStep is one thing done to the table.
 type metaStep struct {
 	Do     string            // write, overwrite, drop, compact, alter
-	Rows   []string          `json:",omitempty"`
+	Rows   []string          `json:"-"`
 	Inside map[string]string `json:",omitempty"` // partition values as JSON
 	Full   bool              `json:",omitempty"` // of compact
+}
+
+// stepText is a step whose rows are JSON and not text that holds JSON.
+type stepText struct {
+	metaPlain
+	Rows []json.RawMessage `json:",omitempty"`
+}
+
+type metaPlain metaStep
+
+// MarshalJSON prints the step.
+func (s metaStep) MarshalJSON() ([]byte, error) {
+	text := stepText{metaPlain: metaPlain(s)}
+	for _, row := range s.Rows {
+		text.Rows = append(text.Rows, json.RawMessage(row))
+	}
+	return json.Marshal(text)
+}
+
+// UnmarshalJSON reads what MarshalJSON prints.
+func (s *metaStep) UnmarshalJSON(data []byte) error {
+	var text stepText
+	if err := json.Unmarshal(data, &text); err != nil {
+		return err
+	}
+	*s = metaStep(text.metaPlain)
+	for _, row := range text.Rows {
+		s.Rows = append(s.Rows, string(row))
+	}
+	return nil
 }
 
 // metaConfig is what no result may depend on.
@@ -95,8 +124,8 @@ func valuesOf(typ string) maker {
 
 var metaScalars = []string{"TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL(9, 2)", "DECIMAL(30, 2)", "BOOLEAN", "DATE", "TIMESTAMP(3)", "STRING"}
 
-// drawTable draws keys, partitions and columns, and an engine that merges them.
-func drawTable(r *rand.Rand) (metaTable, map[string]maker) {
+// drawTable draws keys, partitions and columns that an engine merges.
+func drawTable(r *rand.Rand, engine string) (metaTable, map[string]maker) {
 	m := metaTable{Options: map[string]string{}}
 	makers := map[string]maker{}
 	add := func(name, typ string, f maker) {
@@ -115,14 +144,17 @@ func drawTable(r *rand.Rand) (metaTable, map[string]maker) {
 		add("p", typ+" NOT NULL", func(r *rand.Rand) string { return oneOf(r, few...) })
 		m.Keys, m.Partition = append(m.Keys, "p"), []string{"p"}
 	}
-	engines[oneOf(r, slices.Sorted(maps.Keys(engines))...)](r, &m, add)
+	engines[engine](r, &m, add)
 	r.Shuffle(len(m.Columns), func(i, j int) { m.Columns[i], m.Columns[j] = m.Columns[j], m.Columns[i] })
 	return m, makers
 }
 
 // engines draw the value columns and options of a merge engine.
 var engines = map[string]func(r *rand.Rand, m *metaTable, add func(name, typ string, f maker)){
-	"deduplicate": drawDeduplicate,
+	"deduplicate":    drawDeduplicate,
+	"first-row":      drawFirstRow,
+	"partial-update": drawPartial,
+	"aggregation":    drawAggregation,
 }
 
 func drawDeduplicate(r *rand.Rand, m *metaTable, add func(name, typ string, f maker)) {
@@ -186,7 +218,11 @@ func drawRows(r *rand.Rand, m metaTable, makers map[string]maker, rule *rules, i
 		}
 		for _, c := range m.Columns {
 			text, fixed := inside[c.Name]
-			if !fixed {
+			switch {
+			case fixed:
+			case rule.empty(kind, c.Name):
+				text = "null"
+			default:
 				text = makers[c.Name](r)
 			}
 			cells = append(cells, fmt.Sprintf("%q:%s", c.Name, text))

@@ -1,6 +1,7 @@
 package table_test
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -13,13 +14,14 @@ import (
 type rules struct {
 	model *model.Table
 	past  map[string]map[string]*past // by partition and key
+	fresh map[string]bool             // partitions that rows of this step replaced; nil if rows replace none
 }
 
 // past is what a key has seen.
 type past struct {
 	inserted, dead bool
-	lost           map[int]any // the greatest sequence among its deletes
-	newest         map[string]map[int]any
+	lost           map[int]any            // the greatest sequence among its deletes
+	newest         map[string]map[int]any // the row with the greatest sequence, by sequence
 }
 
 func newRules(m metaTable) (*rules, error) {
@@ -45,19 +47,16 @@ func (u *rules) fields(names string) []schema.Field {
 
 // begin forgets keys whose partitions a step replaces.
 func (u *rules) begin(s metaStep) {
-	replaces := s.Do == "drop" || s.Do == "overwrite" && (len(s.Inside) > 0 || len(u.model.Schema.PartitionKeys) == 0)
-	for part := range u.past {
-		if replaces && (len(s.Inside) == 0 || part == s.Inside["p"]+" ") {
-			delete(u.past, part)
+	u.fresh = nil
+	switch {
+	case s.Do == "drop" || s.Do == "overwrite" && (len(s.Inside) > 0 || len(u.model.Schema.PartitionKeys) == 0):
+		for part := range u.past {
+			if len(s.Inside) == 0 || part == s.Inside["p"]+" " {
+				delete(u.past, part)
+			}
 		}
-	}
-	if s.Do != "overwrite" || replaces {
-		return
-	}
-	for _, row := range s.Rows { // known already when a case is checked
-		_, cells := u.model.Decode(row)
-		part, _ := u.model.Place(cells)
-		delete(u.past, part)
+	case s.Do == "overwrite":
+		u.fresh = map[string]bool{}
 	}
 }
 
@@ -65,22 +64,38 @@ func (u *rules) begin(s metaStep) {
 func (u *rules) allow(line string) bool {
 	kind, row := u.model.Decode(line)
 	if kind.Retracts() && u.option("ignore-delete") == "true" || kind == schema.UpdateBefore && u.option("ignore-update-before") == "true" {
-		return true
+		return u.fresh == nil // it would replace a partition by nothing, or not: see dynamic overwrites
 	}
 	part, key := u.model.Place(row)
-	if u.past[part] == nil {
+	p := &past{newest: map[string]map[int]any{}}
+	if replaces := u.fresh != nil && !u.fresh[part]; !replaces && u.past[part][key] != nil {
+		p = u.past[part][key]
+	}
+	if !u.allowed(p, kind, row) {
+		return false
+	}
+	if u.past[part] == nil || u.fresh != nil && !u.fresh[part] {
 		u.past[part] = map[string]*past{}
 	}
-	p := u.past[part][key]
-	if p == nil {
-		p = &past{newest: map[string]map[int]any{}}
-		u.past[part][key] = p
+	if u.past[part][key] = p; u.fresh != nil {
+		u.fresh[part] = true
+	}
+	return true
+}
+
+func (u *rules) allowed(p *past, kind schema.RowKind, row map[int]any) bool {
+	if p.dead {
+		return false
 	}
 	switch u.option("merge-engine") {
-	case "", "deduplicate":
-		return u.allowDeduplicate(p, kind, row)
+	case "first-row":
+		return !kind.Retracts()
+	case "partial-update":
+		return u.allowPartial(p, kind, row)
+	case "aggregation":
+		return u.allowAggregation(p, kind, row)
 	}
-	return false
+	return u.allowDeduplicate(p, kind, row)
 }
 
 // A delete that won is forgotten when it reaches the top level: a row that it
@@ -92,6 +107,126 @@ func (u *rules) allowDeduplicate(p *past, kind schema.RowKind, row map[int]any) 
 	}
 	if kind.Retracts() && (p.lost == nil || u.order(sequence, row, p.lost) > 0) {
 		p.lost = row
+	}
+	return true
+}
+
+// A delete must follow an insert that it takes back from, and nothing follows a
+// removal: merged before it meets the older rows it would not remove them.
+func (u *rules) allowAggregation(p *past, kind schema.RowKind, row map[int]any) bool {
+	removes := u.option("aggregation.remove-record-on-delete") == "true"
+	sequence := u.option("sequence.field")
+	commutes := true
+	for _, f := range u.model.Schema.Fields {
+		name, option := u.function(f)
+		if key := slices.Contains(u.model.Schema.PrimaryKeys, f.Name); key || slices.Contains(strings.Split(sequence, ","), f.Name) {
+			continue
+		}
+		a := aggregateOf(name, option)
+		commutes = commutes && !a.ordered
+		takesBack := name == "sum" && option("ignore-retract") != "true" || a.deaf && option("ignore-retract") == "true"
+		if kind.Retracts() && !removes && (sequence != "" || !takesBack) {
+			return false
+		}
+	}
+	if kind.Retracts() && (!p.inserted || removes && kind != schema.Delete) || !u.follows(p, sequence, row, !commutes || kind.Retracts()) {
+		return false
+	}
+	p.inserted, p.dead = true, removes && kind == schema.Delete
+	return true
+}
+
+// function is the aggregate function of a column, and its options.
+func (u *rules) function(f schema.Field) (name string, option func(string) string) {
+	option = func(key string) string { return u.option("fields." + f.Name + "." + key) }
+	return cmp.Or(option("aggregate-function"), u.option("fields.default-aggregate-function"), "last_non_null_value"), option
+}
+
+// follows notes a row under a sequence, if it need not be the newest or is.
+func (u *rules) follows(p *past, sequence string, row map[int]any, newest bool) bool {
+	fields := u.fields(sequence)
+	last := p.newest[sequence]
+	if last != nil && u.order(fields, row, last) < 0 {
+		return !newest
+	}
+	p.newest[sequence] = row
+	return true
+}
+
+// Deletes say nothing but keys and sequences, and only of columns without
+// functions; otherwise as in aggregation.
+func (u *rules) allowPartial(p *past, kind schema.RowKind, row map[int]any) bool {
+	groups, folds := u.groups()
+	if kind.Retracts() && (!p.inserted || folds) {
+		return false
+	}
+	dies := kind == schema.Delete && u.option("partial-update.remove-record-on-delete") == "true"
+	if kind.Retracts() && len(groups) == 0 && !dies {
+		return false
+	}
+	by := u.option("partial-update.remove-record-on-sequence-group")
+	for sequence, ordered := range groups {
+		silent := true
+		for _, f := range u.fields(sequence) {
+			silent = silent && row[f.ID] == nil
+		}
+		if silent {
+			continue
+		}
+		last := p.newest[sequence]
+		late := last != nil && u.order(u.fields(sequence), row, last) < 0
+		removes := kind == schema.Delete && slices.Contains(strings.Split(sequence, ","), by)
+		if late && (ordered || removes) {
+			return false
+		}
+		dies = dies || removes
+	}
+	sequence := u.fields(u.option("sequence.field"))
+	for _, f := range sequence { // of several, a null would let an older one's value stand
+		if len(sequence) > 1 && row[f.ID] == nil {
+			return false
+		}
+	}
+	if !u.follows(p, u.option("sequence.field"), row, true) {
+		return false
+	}
+	for sequence := range groups {
+		u.follows(p, sequence, row, false)
+	}
+	p.inserted, p.dead = true, dies
+	return true
+}
+
+// groups are the sequence groups, with whether a function in them depends on
+// order; folds tells whether there are functions at all.
+func (u *rules) groups() (groups map[string]bool, folds bool) {
+	groups = map[string]bool{}
+	for key, members := range u.model.Schema.Options {
+		sequence, ok := strings.CutSuffix(strings.TrimPrefix(key, "fields."), ".sequence-group")
+		if !ok {
+			continue
+		}
+		groups[sequence] = false
+		for _, f := range u.fields(members) {
+			if name, option := u.function(f); option("aggregate-function") != "" {
+				folds = true
+				groups[sequence] = groups[sequence] || aggregateOf(name, option).ordered
+			}
+		}
+	}
+	return groups, folds
+}
+
+// empty tells whether a row of some kind must say nothing in a column.
+func (u *rules) empty(kind, column string) bool {
+	groups, _ := u.groups()
+	if len(groups) == 0 || kind != "-D" && kind != "-U" || slices.Contains(u.model.Schema.PrimaryKeys, column) {
+		return false
+	}
+	for sequence := range groups {
+		if slices.Contains(strings.Split(sequence, ","), column) {
+			return false
+		}
 	}
 	return true
 }

@@ -104,10 +104,12 @@ func (f *fold) collect(acc, in any) any {
 	for _, e := range list(in) {
 		at := slices.IndexFunc(out, func(o any) bool { return keyed && f.key(o) == f.key(e) })
 		if at < 0 {
-			if e = f.both(nil, e); e != nil && len(out) < limit {
+			if e, stays := f.both(nil, e); stays && len(out) < limit {
 				out = append(out, e)
 			}
-		} else if out[at] = f.both(out[at], e); out[at] == nil {
+		} else if both, stays := f.both(out[at], e); stays {
+			out[at] = both
+		} else {
 			out = slices.Delete(out, at, at+1)
 		}
 	}
@@ -136,29 +138,29 @@ func (f *fold) key(e any) (key string) {
 }
 
 // both is what becomes of an element, nil if it is new, and a later one with
-// its key; nil if nothing does.
-func (f *fold) both(old, later any) any {
+// its key, if anything does.
+func (f *fold) both(old, later any) (any, bool) {
 	switch f.fn {
+	case "nested_update":
+		return later, later != nil
 	case "collect":
-		return either(old == nil, later, old)
+		return later, true
 	case "nested_partial_update":
 		row := map[string]any{}
 		for name, v := range later.(map[string]any) {
 			before, _ := old.(map[string]any)
 			row[name] = either(v == nil, before[name], v)
 		}
-		return row
+		return row, true
 	case "merge_map_with_keytime":
 		time := func(pair any) any {
 			row, _ := pair.([]any)[1].(map[string]any)
-			return row[f.option("merge-map-key-time-field")]
+			return row[f.option("ts-field")]
 		}
-		if later.([]any)[1] == nil {
-			return nil
-		}
-		return either(time(later) != nil && (old == nil || Compare(time(later), time(old)) > 0), later, old)
+		newer := later.([]any)[1] != nil && time(later) != nil && (old == nil || Compare(time(later), time(old)) > 0)
+		return either(newer, later, old), later.([]any)[1] != nil && (newer || old != nil)
 	}
-	return later
+	return later, true
 }
 
 // retract takes back a value.

@@ -17,8 +17,8 @@ type vector struct {
 	Name, Options  string
 	Columns, Types []string
 	Input          [][]any
-	EachRow        json.RawMessage `json:"read_one_commit_per_row"`
-	AtOnce         json.RawMessage `json:"read_single_commit"`
+	EachRow        json.RawMessage `json:"each_row"`
+	AtOnce         json.RawMessage `json:"at_once"`
 }
 
 func (v vector) table(t *testing.T) *Table {
@@ -113,7 +113,7 @@ func (v vector) check(t *testing.T, m *Table, want json.RawMessage) {
 // and all rows at once. The write buffer of Paimon 1.4 ignored a descending
 // order, files honour it; the model does.
 func TestTheModelDoesWhatPaimonDid(t *testing.T) {
-	data, err := os.ReadFile("testdata/merge.json")
+	data, err := os.ReadFile("../../lsm/testdata/merge.json")
 	if err != nil {
 		t.Fatal(err)
 	}

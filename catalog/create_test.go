@@ -18,7 +18,7 @@ func TestATableThatCouldNotBeReadIsNotMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	def, err := schema.ParseDefinition([]byte(`{"columns": [{"name": "id", "type": "INT"}, {"name": "n", "type": "INT"}],
-		"primary-key": ["id"], "options": {"bucket": "1", "merge-engine": "aggregation"}}`))
+		"primary-key": ["id"], "options": {"bucket": "1", "scan.fallback-snapshot-branch": "b"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,11 @@ type MergeSpec struct {
 	// Engine merges the versions of a key. Default: deduplicate. Schema must
 	// hold the Sources of Output when it is a Folder.
 	Engine mergeengine.Engine
+	// Levels gives the level of each rank ([Run]) where compaction looks up
+	// older rows of the keys that it merges, nil elsewhere. Of several
+	// versions above level 0 only the one of the lowest level counts then:
+	// the others are in it already.
+	Levels []int
 	// Output names the value columns to emit, in this order.
 	Output []string
 	// WithKeys emits _KEY_ columns, WithSequence _SEQUENCE_NUMBER and

@@ -200,6 +200,9 @@ func (m *Merge) mergeSegments() error {
 	items := m.merger.run(m.segs)
 	m.starts = groupStarts(m.starts[:0], items, m.slots.sameKeys())
 	if len(m.starts) <= len(items) {
+		if m.spec.Levels != nil {
+			items = m.dropOutdated(items)
+		}
 		for g, start := range m.starts[:len(m.starts)-1] {
 			if end := m.starts[g+1]; end-start > 1 {
 				sortGroup(items[start:end], m.slots.compareVersions)
@@ -212,6 +215,31 @@ func (m *Merge) mergeSegments() error {
 	}
 	return m.choose(items)
 }
+
+// dropOutdated leaves out the versions of each key that one at a level above
+// 0 stands for. The order within a key is open yet.
+func (m *Merge) dropOutdated(items []item) []item {
+	kept := items[:0]
+	for g, start := range m.starts[:len(m.starts)-1] {
+		group := items[start:m.starts[g+1]]
+		m.starts[g] = int32(len(kept))
+		low := 0
+		for _, it := range group {
+			if l := m.level(it.ref); l > 0 && (low == 0 || l < low) {
+				low = l
+			}
+		}
+		for _, it := range group {
+			if l := m.level(it.ref); l <= 0 || l == low {
+				kept = append(kept, it)
+			}
+		}
+	}
+	m.starts[len(m.starts)-1] = int32(len(kept))
+	return kept
+}
+
+func (m *Merge) level(r vector.Ref) int { return m.spec.Levels[m.slots.at(r.Source()).rank] }
 
 // choose appends the rows that the engine picks.
 func (m *Merge) choose(items []item) (err error) {

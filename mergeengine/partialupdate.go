@@ -18,6 +18,7 @@ import (
 type PartialUpdate struct {
 	columns        folds
 	groups         []schema.SequenceGroup // group i is class i+1; class 0 is in no group
+	place          map[string]place       // of the columns that are in a group
 	removeOnDelete bool
 	removeOnGroup  []string
 	ignoreDelete   bool
@@ -29,6 +30,10 @@ func (*PartialUpdate) Name() string { return "partial-update" }
 func newPartialUpdate(t *schema.Table, o *schema.Options) (*PartialUpdate, error) {
 	e := &PartialUpdate{columns: folds{}, groups: o.Engine.Groups, ignoreDelete: o.IgnoreDelete,
 		removeOnDelete: o.Engine.RemoveOnDelete, removeOnGroup: o.Engine.RemoveOnGroup}
+	var err error
+	if e.place, err = placesOf(e.groups); err != nil {
+		return nil, err
+	}
 	var errs []error
 	for _, f := range t.Fields {
 		own := o.Engine.Field(f.Name)
@@ -36,7 +41,7 @@ func newPartialUpdate(t *schema.Table, o *schema.Options) (*PartialUpdate, error
 		if function == "" {
 			function = o.Engine.DefaultFunction
 		}
-		class, sequence := e.classOf(f.Name)
+		class, sequence := e.place[f.Name].class, e.place[f.Name].sequence
 		switch {
 		case sequence || slices.Contains(t.PrimaryKeys, f.Name):
 			function = "primary-key"
@@ -59,18 +64,26 @@ func newPartialUpdate(t *schema.Table, o *schema.Options) (*PartialUpdate, error
 
 func groupColumn(s source) column { return &chosen{source: s, pick: groupCell{}} }
 
-// classOf is the class of a column, and whether it is one of the sequence
+// place is the class of a column, and whether it is one of the sequence
 // columns of its group.
-func (e *PartialUpdate) classOf(column string) (class int, sequence bool) {
-	for i, g := range e.groups {
-		if slices.Contains(g.Sequence, column) {
-			return i + 1, true
-		}
-		if slices.Contains(g.Columns, column) {
-			return i + 1, false
+type place struct {
+	class    int
+	sequence bool
+}
+
+func placesOf(groups []schema.SequenceGroup) (map[string]place, error) {
+	all := map[string]place{}
+	for i, g := range groups {
+		for j, name := range append(slices.Clone(g.Sequence), g.Columns...) {
+			own := place{i + 1, j < len(g.Sequence)}
+			if p, twice := all[name]; twice && (own.sequence || p != place{i + 1, true}) {
+				return nil, fault.Invalid("column " + name + " is in two sequence groups")
+			} else if !twice {
+				all[name] = own
+			}
 		}
 	}
-	return 0, false
+	return all, nil
 }
 
 // Sources adds the sequence columns of the groups that output is of, and of
@@ -80,8 +93,7 @@ func (e *PartialUpdate) Sources(output []string) []string {
 	for i, g := range e.groups {
 		needed := slices.ContainsFunc(g.Sequence, func(name string) bool { return slices.Contains(e.removeOnGroup, name) })
 		for _, name := range output {
-			class, _ := e.classOf(name)
-			needed = needed || class == i+1
+			needed = needed || e.place[name].class == i+1
 		}
 		for _, name := range g.Sequence {
 			if needed && !slices.Contains(all, name) {
@@ -113,10 +125,7 @@ func (e *PartialUpdate) NewFold(names []string, cells []*vector.Gatherer, mem me
 }
 
 func (e *PartialUpdate) uses(names []string, class int) bool {
-	return slices.ContainsFunc(names, func(name string) bool {
-		c, _ := e.classOf(name)
-		return c == class
-	})
+	return slices.ContainsFunc(names, func(name string) bool { return e.place[name].class == class })
 }
 
 // partialPlan is the first step of a partial update.

@@ -9,7 +9,7 @@ import (
 // file formats, and the options that engines keep in a table for themselves.
 
 const (
-	mergeDetail   = "counts only with a merge engine that is refused"
+	mergeDetail   = "how the column is merged, with merge-engine partial-update or aggregation"
 	formatDetail  = "tunes a file writer that is not used here"
 	parquetDetail = "tunes Java's Parquet writer; the files stay readable either way"
 	engineOwn     = "belongs to an engine"
@@ -117,7 +117,7 @@ func fieldOption(key string) *option {
 	case suffix == "stats-mode":
 		return &option{"fields.<column>.stats-mode", textValue, "", Honoured, "statistics mode of one column"}
 	case slices.Contains(fieldSuffixes, suffix):
-		return &option{"fields.<column>." + suffix, textValue, "", Ignored, mergeDetail}
+		return &option{"fields.<column>." + suffix, textValue, "", Honoured, mergeDetail}
 	}
 	return nil
 }

@@ -17,7 +17,6 @@ const (
 	dynamicBuckets = "counts only with bucket -2, or a primary key that lacks partition columns, which is refused for writing"
 	refusedTypes   = "counts only for VARIANT, BLOB and VECTOR columns, which are refused"
 	materialized   = "describes a materialized table to its engine"
-	otherEngines   = "counts only with a merge engine that is refused"
 	formatTables   = "counts only for format tables, which are refused"
 	globalIndexes  = "global indexes only speed reading, and only with row tracking, which is refused for writing"
 	fileIndexes    = "file indexes only speed reading; they are neither used nor written"
@@ -80,7 +79,7 @@ var optionTable = []option{
 	{"snapshot.clean-empty-directories", boolValue, "false", Ignored, expiry},
 	{"continuous.discovery-interval", durationValue, "10 s", Ignored, streaming},
 	{"scan.max-splits-per-task", intValue, "10", Ignored, engine},
-	{"merge-engine", enumValue, "deduplicate", RefusedBoth, "use Paimon for this table; only deduplicate is built"},
+	{"merge-engine", enumValue, "deduplicate", Honoured, "how the versions of a key become one row"},
 	{"ignore-delete", boolValue, "false", Honoured, "drop -D and -U"},
 	{"ignore-update-before", boolValue, "false", Honoured, "drop -U"},
 	{"sort-engine", enumValue, "loser-tree", Ignored, engine},
@@ -129,9 +128,9 @@ var optionTable = []option{
 	{"key-value.sequence_number.enabled", boolValue, "false", Ignored, "an internal switch of Java readers, never stored by users"},
 	{"sequence.field", textValue, "", Honoured, "ordering columns"},
 	{"sequence.field.sort-order", enumValue, "ascending", Honoured, "ascending or descending"},
-	{"aggregation.remove-record-on-delete", boolValue, "false", Ignored, otherEngines},
-	{"partial-update.remove-record-on-delete", boolValue, "false", Ignored, otherEngines},
-	{"partial-update.remove-record-on-sequence-group", textValue, "", Ignored, otherEngines},
+	{"aggregation.remove-record-on-delete", boolValue, "false", Honoured, "-D takes the row away instead of being retracted"},
+	{"partial-update.remove-record-on-delete", boolValue, "false", Honoured, "-D takes the row away"},
+	{"partial-update.remove-record-on-sequence-group", textValue, "", Honoured, "sequence columns whose newest -D takes the row away"},
 	{"rowkind.field", textValue, "", Honoured, "column holding +I/-U/+U/-D"},
 	{"scan.mode", enumValue, "default", RefusedRead, "remove the option and say at the read which snapshot is meant"},
 	{"scan.timestamp", textValue, "", RefusedRead, "remove the option and say at the read which snapshot is meant"},
@@ -240,7 +239,7 @@ var optionTable = []option{
 	{"sort-compaction.local-sample.magnification", intValue, "1000", Ignored, compaction},
 	{"record-level.expire-time", durationValue, "", Honoured, "compactions leave older rows out"},
 	{"record-level.time-field", textValue, "", Honoured, "column with the time of a row"},
-	{"fields.default-aggregate-function", textValue, "", Ignored, otherEngines},
+	{"fields.default-aggregate-function", textValue, "", Honoured, "function of the columns that name none"},
 	{"commit.user-prefix", textValue, "", Honoured, "prefix of random users"},
 	{"force-lookup", boolValue, "false", Honoured, "every compaction lifts level 0"},
 	{"lookup-wait", boolValue, "true", Honoured, "a commit waits for a compaction that looks up older rows"},

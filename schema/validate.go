@@ -178,8 +178,8 @@ func (v *validator) merging() {
 			v.bad("streaming-read-overwrite needs a primary key, use streaming-read-append-overwrite")
 		}
 	}
-	if v.keyed() && (engine == "partial-update" || engine == "aggregation") {
-		v.aggregators()
+	if v.keyed() {
+		v.engine()
 	}
 	if v.on("table-read.sequence-number.enabled") && !v.keyed() {
 		v.bad("table-read.sequence-number.enabled needs a primary key")
@@ -225,25 +225,6 @@ func (v *validator) rowKindField() {
 		v.bad("rowkind.field: column %q does not exist%s", name, suggestion(name, v.t.names()))
 	} else if f.Type.Kind != VarChar && f.Type.Kind != Char {
 		v.bad("rowkind.field: column %q is %s, must be STRING", name, f.Type)
-	}
-}
-
-// aggregatorNames are the functions that fields.<c>.aggregate-function takes.
-var aggregatorNames = []string{
-	"bool_and", "bool_or", "collect", "first_non_null_value", "first_value", "hll_sketch", "last_non_null_value",
-	"last_value", "listagg", "max", "merge_map", "merge_map_with_keytime", "min", "nested_partial_update",
-	"nested_update", "primary-key", "product", "rbm32", "rbm64", "sum", "theta_sketch",
-}
-
-func (v *validator) aggregators() {
-	check := func(key string) {
-		if name := v.o.set[key]; name != "" && !slices.Contains(aggregatorNames, name) {
-			v.bad("%s: no aggregate function %q%s", key, name, suggestion(name, aggregatorNames))
-		}
-	}
-	check("fields.default-aggregate-function")
-	for _, f := range v.t.Fields {
-		check("fields." + f.Name + ".aggregate-function")
 	}
 }
 

@@ -52,7 +52,7 @@ func (r *splitReader) newFiltered(runs []rankedRun) *filtered {
 	}
 	q := &filtered{splitReader: r, runs: runs, places: &places{number: map[string]int64{}}}
 	q.places.always = nameSet(s.schema.KeyFields())
-	for _, name := range s.table.options.SequenceFields {
+	for _, name := range s.merging.SequenceFields {
 		q.places.always[name] = true
 	}
 	inFilter := map[string]bool{}
@@ -78,7 +78,7 @@ func (r *splitReader) newFiltered(runs []rankedRun) *filtered {
 
 // choosing tells that a row of the result is one stored row.
 func (r *splitReader) choosing() bool {
-	_, ok := r.scan.table.engine.(mergeengine.Chooser)
+	_, ok := r.scan.engine.(mergeengine.Chooser)
 	return ok
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/lsm"
 	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/mergeengine"
 	"github.com/tidelake/tidelake/predicate"
 	"github.com/tidelake/tidelake/schema"
 )
@@ -208,7 +209,8 @@ func (s *Scan) splitBucket(ctx context.Context, key bucketKey, files []manifest.
 		return s.pack(base, groupsOfOne(files), vectors), nil
 	}
 	mayMatch := func(f manifest.DataFile) bool { return s.fileMayMatch(ctx, s.filter, &f) }
-	if !slices.ContainsFunc(files, mayMatch) {
+	_, folds := s.engine.(mergeengine.Folder) // a row may match though none of its versions does
+	if !folds && !slices.ContainsFunc(files, mayMatch) {
 		return nil, nil // no version of any row matches
 	}
 	types := typesOf(s.schema.KeyFields())
@@ -222,7 +224,7 @@ func (s *Scan) splitBucket(ctx context.Context, key bucketKey, files []manifest.
 	var groups []fileGroup
 	for _, section := range lsm.Sections(files, func(a, b []byte) int { return binaryrow.Compare(types, a, b) }) {
 		g := groupOf(section)
-		if slices.ContainsFunc(g.files, mayMatch) { // else no version of any of its rows matches
+		if folds && g.merge || slices.ContainsFunc(g.files, mayMatch) { // else no version of any of its rows matches
 			groups = append(groups, g)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/tidelake/tidelake/internal/take"
 	"github.com/tidelake/tidelake/lsm"
 	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/mergeengine"
 	"github.com/tidelake/tidelake/predicate"
 	"github.com/tidelake/tidelake/schema"
 )
@@ -90,15 +91,7 @@ func (s *Scan) newSplitReader(split Split, parallel int) (*splitReader, error) {
 		r.release()
 		return nil, err
 	}
-	needed := nameSet(s.fields)
-	for _, name := range s.filter.Fields() {
-		needed[name] = true
-	}
-	if split.Merge {
-		for _, name := range append(names(s.schema.KeyFields()), s.table.options.SequenceFields...) {
-			needed[name] = true
-		}
-	}
+	needed := s.needed(split.Merge)
 	for _, f := range s.schema.Fields {
 		if needed[f.Name] && r.constant[f.Name] == nil {
 			r.stored = append(r.stored, f)
@@ -106,6 +99,24 @@ func (s *Scan) newSplitReader(split Split, parallel int) (*splitReader, error) {
 	}
 	r.keyPart, _ = s.filter.OnlyFields(nameSet(s.schema.KeyFields()))
 	return r, nil
+}
+
+// needed are the columns that must be at hand: those of the result and of the
+// filter, and those that decide how rows are merged.
+func (s *Scan) needed(merge bool) map[string]bool {
+	list := append(names(s.fields), s.filter.Fields()...)
+	if merge {
+		list = append(list, names(s.schema.KeyFields())...)
+		list = append(list, s.merging.SequenceFields...)
+		if folder, ok := s.engine.(mergeengine.Folder); ok {
+			list = folder.Sources(list)
+		}
+	}
+	set := make(map[string]bool, len(list))
+	for _, name := range list {
+		set[name] = true
+	}
+	return set
 }
 
 // constants are the partition columns, which never come from the files.
@@ -243,8 +254,8 @@ func (r *splitReader) openMerge(ctx context.Context, runs []rankedRun, want []sc
 		}
 	}
 	m, err := lsm.NewMerge(open, lsm.MergeSpec{
-		Schema: arrowSchema, Key: names(r.scan.schema.KeyFields()), Sequence: t.options.SequenceFields,
-		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Output: output,
+		Schema: arrowSchema, Key: names(r.scan.schema.KeyFields()), Sequence: r.scan.merging.SequenceFields,
+		SequenceDescending: r.scan.merging.SequenceDescending, Engine: r.scan.engine, Levels: outdating(r.scan.engine, r.scan.merging, r.split.Files), Output: output,
 		DropDeletes: true, BatchRows: r.scan.options.BatchRows, Parallel: r.parallel, Alloc: t.world.Alloc,
 	})
 	if err != nil {
@@ -253,6 +264,19 @@ func (r *splitReader) openMerge(ctx context.Context, runs []rankedRun, want []sc
 		}
 	}
 	return m, err
+}
+
+// outdating gives the level of each rank of files where a merge must leave out
+// versions that one at a lower level stands for, nil elsewhere.
+func outdating(engine mergeengine.Engine, o *schema.Options, files []manifest.DataFile) []int {
+	if _, folds := engine.(mergeengine.Folder); !folds || !o.NeedsLookup() {
+		return nil
+	}
+	levels := make([]int, len(files))
+	for i, rank := range lsm.Ranks(files) {
+		levels[rank] = files[i].Level
+	}
+	return levels
 }
 
 // runBatchRows keeps the rows that all runs of a merge hold within about a quarter of a million.

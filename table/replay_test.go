@@ -60,6 +60,9 @@ func (s step) inside(t *testing.T) table.Row {
 var apart = map[string]string{
 	"bucket_double": "-0.0 and 0.0 are one key here, two in Java",
 	"bucket_float":  "-0.0 and 0.0 are one key here, two in Java",
+
+	"first_row":               "rows show once they are compacted, and nothing is while write-only",
+	"first_row_ignore_delete": "rows show once they are compacted, and nothing is while write-only",
 }
 
 // stepsOf reads a case, nil when it does more than writing.
@@ -195,7 +198,7 @@ func exists(file string) bool { _, err := os.Stat(file); return err == nil }
 func act(t *testing.T, tab *table.Table, w *table.Writer, s step, id int64) error {
 	rows := make([]string, len(s.Rows))
 	for i, r := range s.Rows {
-		rows[i] = plainFloats(t, tab.Schema().Fields, r)
+		rows[i] = plainNumbers(t, tab.Schema().Fields, r)
 	}
 	if err := write(t, w, tab, rows...); err != nil {
 		return err
@@ -217,8 +220,8 @@ func act(t *testing.T, tab *table.Table, w *table.Writer, s step, id int64) erro
 	return c.Overwrite(ctx, id, s.inside(t), msgs)
 }
 
-// plainFloats turns floats that a step holds as text into numbers.
-func plainFloats(t *testing.T, fields []schema.Field, row []byte) string {
+// plainNumbers turns numbers that a step holds as text into numbers.
+func plainNumbers(t *testing.T, fields []schema.Field, row []byte) string {
 	t.Helper()
 	var cells map[string]json.RawMessage
 	if err := json.Unmarshal(row, &cells); err != nil {
@@ -226,7 +229,7 @@ func plainFloats(t *testing.T, fields []schema.Field, row []byte) string {
 	}
 	for _, f := range fields {
 		var text string
-		if f.Type.Kind != schema.Float && f.Type.Kind != schema.Double || json.Unmarshal(cells[f.Name], &text) != nil {
+		if f.Type.Kind != schema.Float && f.Type.Kind != schema.Double && f.Type.Kind != schema.Int || json.Unmarshal(cells[f.Name], &text) != nil {
 			continue
 		}
 		if x, err := strconv.ParseFloat(text, 64); err == nil && !math.IsInf(x, 0) && !math.IsNaN(x) {

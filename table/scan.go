@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/mergeengine"
 	"github.com/tidelake/tidelake/predicate"
 	"github.com/tidelake/tidelake/schema"
 	"github.com/tidelake/tidelake/snapshot"
@@ -58,6 +59,8 @@ type Scan struct {
 
 	compacted bool // rows of level 0 are not seen
 	firstRow  bool // of merge-engine
+	merging   *schema.Options
+	engine    mergeengine.Engine // nil without a primary key
 }
 
 // Scan resolves the snapshot, the columns and the filter. Errors: ErrNotFound
@@ -81,12 +84,17 @@ func (t *Table) Scan(ctx context.Context, o ScanOptions) (*Scan, error) {
 // up, rows come into sight when they leave level 0, and no two have one key.
 func (s *Scan) visibility() error {
 	o := s.table.options
+	s.engine = s.table.engine
 	if s.schema.ID != s.table.schema.ID {
 		var err error
 		if o, err = schema.ParseOptions(s.schema.Options); err != nil {
 			return err
 		}
+		if s.engine, err = engineOf(s.schema, o); err != nil {
+			return err
+		}
 	}
+	s.merging = o
 	s.firstRow = o.MergeEngine == "first-row"
 	s.compacted = len(s.schema.PrimaryKeys) > 0 && (o.DeletionVectors || s.firstRow)
 	return nil

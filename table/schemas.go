@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,7 +100,7 @@ func (t *Table) checkAltered(ctx context.Context, id int64) error {
 	}
 	have := t.options
 	if o.MergeEngine != have.MergeEngine || o.IgnoreDelete != have.IgnoreDelete || o.SequenceDescending != have.SequenceDescending ||
-		!slices.Equal(o.SequenceFields, have.SequenceFields) || o.DataFilePathDirectory != have.DataFilePathDirectory {
+		!slices.Equal(o.SequenceFields, have.SequenceFields) || !reflect.DeepEqual(o.Engine, have.Engine) || o.DataFilePathDirectory != have.DataFilePathDirectory {
 		return &fault.Error{Class: fault.ErrInvalid, File: schemaKey(id),
 			Detail: "the table's options were altered since it was opened", Hint: "open the table again"}
 	}
@@ -150,6 +151,13 @@ func (n *newestSchema) atLeast(id int64) {
 // ErrExists where a table already is, and ErrInvalid with every fault of sc.
 func Create(ctx context.Context, st store.Store, sc *schema.Table) error {
 	if err := sc.Validate(); err != nil {
+		return err
+	}
+	options, err := schema.ParseOptions(sc.Options)
+	if err != nil {
+		return err
+	}
+	if _, err := engineOf(sc, options); err != nil {
 		return err
 	}
 	files := newSchemaFiles(st)

@@ -97,10 +97,8 @@ func (t *Table) bind(sc *schema.Table) error {
 	if err := options.CheckRead(sc); err != nil {
 		return err
 	}
-	if len(sc.PrimaryKeys) > 0 {
-		if t.engine, err = mergeengine.New(sc, options); err != nil {
-			return err
-		}
+	if t.engine, err = engineOf(sc, options); err != nil {
+		return err
 	}
 	t.schema, t.options = sc, options
 	t.parts = typesOf(sc.PartitionFields())
@@ -109,6 +107,14 @@ func (t *Table) bind(sc *schema.Table) error {
 	t.chain = snapshot.NewChain(t.store, "")
 	t.manifest = t.newManifestIO()
 	return nil
+}
+
+// engineOf is the engine that merges rows of a table, nil without a primary key.
+func engineOf(sc *schema.Table, o *schema.Options) (mergeengine.Engine, error) {
+	if len(sc.PrimaryKeys) == 0 {
+		return nil, nil
+	}
+	return mergeengine.New(sc, o)
 }
 
 func (t *Table) newManifestIO() *manifest.IO {

@@ -83,7 +83,7 @@ func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun) (rowSour
 	t := r.c.table
 	return lsm.NewMerge(runs, lsm.MergeSpec{
 		Schema: r.values, Key: names(t.schema.KeyFields()), Sequence: t.options.SequenceFields,
-		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Output: r.names,
+		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Levels: outdating(t.engine, t.options, r.c.unit.Files), Output: r.names,
 		WithKeys: !t.options.ThinMode, WithSequence: true, WithKind: true, DropDeletes: r.c.dropDeletes,
 		BatchRows: int(min(16384, max(128, mergedBytes/r.rowSize))), Parallel: r.split.parallel, Alloc: t.world.Alloc,
 	})

@@ -15,12 +15,18 @@ func (c *Committer) vectors() bool { return c.unaware && c.cfg.Options.DeletionV
 // the writer has seen.
 func (c *Committer) vectorCase(ctx context.Context, p *pending, live, delta []manifest.Entry, index []manifest.IndexEntry) (*conflictCase, error) {
 	k := c.newCase(p, live, delta)
-	if !c.vectors() {
+	if c.unaware && !c.cfg.Options.DeletionVectors {
 		return k, nil
 	}
 	current, err := c.indexFiles(ctx, p.base)
 	if err != nil {
 		return nil, err
+	}
+	if !c.unaware {
+		if p.replace != nil { // takes all vectors away, as they are now
+			return k, nil
+		}
+		return k, k.bucketVectors(current, index)
 	}
 	if err := k.attachCurrent(current); err != nil {
 		return nil, err

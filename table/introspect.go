@@ -169,3 +169,14 @@ func (t *Table) Schemas(ctx context.Context) iter.Seq2[*schema.Table, error] {
 		}
 	}
 }
+
+// IndexFiles lists the index files of a snapshot (0: the newest): hash indexes,
+// deletion vectors and global indexes.
+func (t *Table) IndexFiles(ctx context.Context, snapshotID int64) ([]manifest.IndexEntry, error) {
+	at, err := t.snapshotAt(ctx, snapshotID)
+	if err != nil {
+		return nil, t.wrap("list index files", err)
+	}
+	index, err := t.indexAt(ctx, at)
+	return index, t.wrap("list index files", err)
+}

@@ -261,6 +261,20 @@ func (w *Writer) addKinds(ctx context.Context, rec arrow.RecordBatch, given []in
 	return w.buffers.add(ctx, stored, kinds, parts)
 }
 
+// store buffers rows that were read from this table, just as they are.
+func (w *Writer) store(ctx context.Context, rec arrow.RecordBatch) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.ready(); err != nil {
+		return err
+	}
+	parts, err := w.router.route(ctx, rec, nil)
+	if err == nil {
+		err = w.buffers.add(ctx, rec, nil, parts)
+	}
+	return w.fail("write", err)
+}
+
 // insertsOnly refuses changes in a table that has no key to apply them to.
 func insertsOnly(kinds []int8, firstRow int64) error {
 	for r, k := range kinds {

@@ -22,7 +22,7 @@ const (
 // has and a filter does not: functions, arithmetic, two columns compared,
 // members of nested columns.
 func Parse(text string, fields []schema.Field, loc *time.Location) (Expr, error) {
-	p := parser{text: text, fields: fields, loc: loc}
+	p := parser{text: text, fields: fields, loc: loc, what: "filter"}
 	switch {
 	case len(text) > maxText:
 		return Expr{}, fault.Invalid(fmt.Sprintf("filter: longer than %d bytes", maxText))
@@ -44,8 +44,9 @@ func Parse(text string, fields []schema.Field, loc *time.Location) (Expr, error)
 // so that all loops stop, and the first error stays.
 type parser struct {
 	text   string
-	at     int // behind the current token
-	mark   int // where the column or literal begins that an error would be about
+	what   string // filter or value, in messages
+	at     int    // behind the current token
+	mark   int    // where the column or literal begins that an error would be about
 	tok    token
 	fields []schema.Field
 	loc    *time.Location
@@ -71,18 +72,18 @@ func (p *parser) fail(want string) {
 }
 
 func (p *parser) located(detail string) error {
-	return fault.Invalid(fmt.Sprintf("filter: at character %d: %s", utf8.RuneCountInString(p.text[:p.tok.from])+1, detail))
+	return fault.Invalid(fmt.Sprintf("%s: at character %d: %s", p.what, utf8.RuneCountInString(p.text[:p.tok.from])+1, detail))
 }
 
 // report passes on an error about columns and values.
 func (p *parser) report(err error) {
 	if err != nil {
-		p.stop(fmt.Errorf("filter: at character %d: %w", utf8.RuneCountInString(p.text[:p.mark])+1, err))
+		p.stop(fmt.Errorf("%s: at character %d: %w", p.what, utf8.RuneCountInString(p.text[:p.mark])+1, err))
 	}
 }
 
 func (p *parser) refuse(feature, instead string) {
-	p.report(fault.Unsupported(feature+" in a filter", instead))
+	p.report(fault.Unsupported(feature+" in a "+p.what, instead))
 }
 
 // keyword takes a keyword if it is next.

@@ -11,6 +11,7 @@ import (
 	"github.com/tidelake/tidelake/internal/conform"
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/internal/take"
+	"github.com/tidelake/tidelake/predicate"
 	"github.com/tidelake/tidelake/schema"
 )
 
@@ -18,7 +19,7 @@ import (
 type assignment struct {
 	Assignment
 	at    int         // column that is set
-	from  int         // column that it is taken from
+	from  int         // column that it is taken from, -1 for none
 	cell  arrow.Array // the value, of one row
 	dtype arrow.DataType
 }
@@ -45,9 +46,9 @@ func (c *change) assign(set []Assignment) error {
 
 func (c *change) bind(a Assignment) (assignment, error) {
 	fields := c.table.schema.Fields
-	one := assignment{Assignment: a, at: c.table.schema.Index(a.Name), from: c.table.schema.Index(a.Column)}
+	one := assignment{Assignment: a, at: c.table.schema.Index(a.Name), from: -1}
 	ways := 0
-	for _, given := range []bool{a.Value != nil, a.Column != "", a.Compute != nil} {
+	for _, given := range []bool{a.Value != nil, a.Expr != "", a.Compute != nil} {
 		if given {
 			ways++
 		}
@@ -55,8 +56,6 @@ func (c *change) bind(a Assignment) (assignment, error) {
 	switch {
 	case one.at < 0:
 		return one, fault.Invalid(fmt.Sprintf("no column %q in the table", a.Name))
-	case a.Column != "" && one.from < 0:
-		return one, fault.Invalid(fmt.Sprintf("no column %q in the table, which column %q is set to", a.Column, a.Name))
 	case ways > 1:
 		return one, fault.Invalid(fmt.Sprintf("column %q is set to more than one thing", a.Name))
 	}
@@ -66,14 +65,21 @@ func (c *change) bind(a Assignment) (assignment, error) {
 		return one, err
 	}
 	one.dtype = field.Type
-	if a.Column != "" || a.Compute != nil {
-		return one, nil
-	}
 	var v any
-	if a.Value != nil {
-		if v, err = goValue(f.Type, reflect.ValueOf(a.Value), c.table.settings.TimeZone); err != nil {
-			return one, columnError(a.Name, err)
+	switch {
+	case a.Compute != nil:
+		return one, nil
+	case a.Expr != "":
+		var from string
+		if v, from, err = predicate.ParseValue(a.Expr, f, fields, c.table.settings.TimeZone); err == nil && from != "" {
+			one.from = c.table.schema.Index(from)
+			return one, nil
 		}
+	case a.Value != nil:
+		v, err = goValue(f.Type, reflect.ValueOf(a.Value), c.table.settings.TimeZone)
+	}
+	if err != nil {
+		return one, columnError(a.Name, err)
 	}
 	one.cell, err = oneCell(f, v, c.table.world.Alloc)
 	return one, err
@@ -124,7 +130,7 @@ func (c *change) values(a *assignment, rec arrow.RecordBatch) (arrow.Array, erro
 			return nil, fault.Invalid(fmt.Sprintf("%d values were computed for %d rows", col.Len(), rec.NumRows()))
 		}
 		return conform.Array(col, a.dtype, mem)
-	case a.Column != "":
+	case a.from >= 0:
 		return conform.Array(rec.Column(a.from), a.dtype, mem)
 	}
 	return take.Array(a.cell, make([]int32, rec.NumRows()), mem)

@@ -25,14 +25,15 @@ type ChangeOptions struct {
 }
 
 // Assignment gives a column of the changed rows its new value: Value, unless
-// Column or Compute says where it comes from.
+// Expr or Compute says where it comes from.
 type Assignment struct {
 	// Name is the column that is set.
 	Name string
 	// Value is as for Writer.Put; nil is null.
 	Value any
-	// Column is another column of the row.
-	Column string
+	// Expr is a literal or another column of the row, as filters have them:
+	// "3", "'text'", "DATE '2026-01-31'", "NULL", "other".
+	Expr string
 	// Compute makes the new values of a batch of old rows, which has all columns
 	// and is borrowed; the result is one value a row and becomes the callee's.
 	Compute func(old arrow.RecordBatch) (arrow.Array, error)

@@ -206,3 +206,66 @@ func ExampleTable_Alter() {
 	// full_name STRING
 	// schema 1
 }
+
+// newNotes makes an append table of three rows in memory.
+func newNotes(ctx context.Context) *table.Table {
+	st := store.NewMem()
+	def, err := schema.ParseDefinition([]byte(`
+columns: [{name: id, type: BIGINT}, {name: note, type: STRING}]
+options: {deletion-vectors.enabled: true}`))
+	if err != nil {
+		panic(err)
+	}
+	sc, err := def.Table(0)
+	if err != nil {
+		panic(err)
+	}
+	if err := table.Create(ctx, st, sc); err != nil {
+		panic(err)
+	}
+	t, err := table.Open(ctx, st, "app.notes", table.Settings{}, table.Components{})
+	if err != nil {
+		panic(err)
+	}
+	w, err := t.NewWriter(ctx, table.WriterOptions{})
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+	for id, note := range []string{"first", "second", "third"} {
+		w.Put(ctx, table.Row{"id": id, "note": note})
+	}
+	if err := w.CommitNext(ctx); err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// Rows of a table without a key are deleted by a filter, in one commit.
+func ExampleTable_Delete() {
+	ctx := context.Background()
+	t := newNotes(ctx)
+	r, err := t.Delete(ctx, table.ChangeOptions{Where: "note LIKE 's%' OR id = 2"})
+	if err != nil {
+		panic(err)
+	}
+	s, _ := t.Scan(ctx, table.ScanOptions{})
+	left, _ := s.Count(ctx)
+	fmt.Println(r.Rows, "deleted,", left, "left")
+	// Output: 2 deleted, 1 left
+}
+
+// An update gives columns of the chosen rows new values.
+func ExampleTable_Update() {
+	ctx := context.Background()
+	t := newNotes(ctx)
+	set := []table.Assignment{{Name: "note", Value: "done"}}
+	r, err := t.Update(ctx, set, table.ChangeOptions{Where: "id < 2"})
+	if err != nil {
+		panic(err)
+	}
+	s, _ := t.Scan(ctx, table.ScanOptions{Where: "note = 'done'"})
+	done, _ := s.Count(ctx)
+	fmt.Println(r.Rows, "updated,", done, "done")
+	// Output: 2 updated, 2 done
+}

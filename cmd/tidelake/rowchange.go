@@ -11,20 +11,20 @@ import (
 	"github.com/tidelake/tidelake/table"
 )
 
-// changeFlags choose the rows that delete and update change.
-type changeFlags struct {
+// rowFlags choose the rows that delete and update change.
+type rowFlags struct {
 	where    string
 	all, dry bool
 	set      []string
 }
 
-func (f *changeFlags) add(cmd *cobra.Command) {
+func (f *rowFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.where, "where", "", "the rows for which this is true")
 	cmd.Flags().BoolVar(&f.dry, "dry-run", false, "say what would change and change nothing")
 }
 
 func deleteCommand(a *app) *cobra.Command {
-	var f changeFlags
+	var f rowFlags
 	cmd := &cobra.Command{Use: "delete DB.T --where FILTER", Short: "Delete rows", Args: cobra.ExactArgs(1),
 		Long: `Delete the rows that a filter chooses, in one commit.
 
@@ -46,7 +46,7 @@ The filter is that of "tidelake read".`,
 }
 
 func updateCommand(a *app) *cobra.Command {
-	var f changeFlags
+	var f rowFlags
 	cmd := &cobra.Command{Use: "update DB.T --set COLUMN=VALUE --where FILTER", Short: "Give columns of rows new values", Args: cobra.ExactArgs(1),
 		Long: `Give columns of the rows that a filter chooses new values, in one commit.
 
@@ -72,7 +72,7 @@ for every row.`,
 	return cmd
 }
 
-func (f *changeFlags) assignments() ([]table.Assignment, error) {
+func (f *rowFlags) assignments() ([]table.Assignment, error) {
 	if len(f.set) == 0 {
 		return nil, usage("--set COLUMN=VALUE is required")
 	}
@@ -88,7 +88,7 @@ func (f *changeFlags) assignments() ([]table.Assignment, error) {
 }
 
 // change runs a delete or an update and says what it did.
-func (a *app) change(ctx context.Context, name, done string, f changeFlags, do func(*table.Table) (table.ChangeReport, error)) error {
+func (a *app) change(ctx context.Context, name, done string, f rowFlags, do func(*table.Table) (table.ChangeReport, error)) error {
 	return a.withTable(ctx, name, func(t *table.Table) error {
 		r, err := do(t)
 		if errors.Is(err, table.ErrInvalid) && !errors.Is(err, table.ErrCorrupt) {
@@ -102,7 +102,7 @@ func (a *app) change(ctx context.Context, name, done string, f changeFlags, do f
 	})
 }
 
-func (f *changeFlags) sentence(t *table.Table, done string, r table.ChangeReport) string {
+func (f *rowFlags) sentence(t *table.Table, done string, r table.ChangeReport) string {
 	if f.dry {
 		done = "would have " + done
 	}

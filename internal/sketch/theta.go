@@ -3,6 +3,7 @@ package sketch
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/apache/datasketches-go/theta"
 )
@@ -48,6 +49,8 @@ func (s *Theta) Bytes() ([]byte, error) {
 		b[thetaSeed], b[thetaSeed+1] = 0, 0 // an empty sketch has no seed
 	case b[0] == 1:
 		b[thetaFlags] |= thetaSingle
+	default:
+		le.PutUint32(b[thetaSampling:], math.Float32bits(1)) // no value was left out from the start
 	}
 	return b, nil
 }
@@ -63,14 +66,15 @@ func (s *Theta) Estimate() (float64, error) {
 
 // The bytes of a theta sketch: one to three words of preamble, then hashes.
 const (
-	thetaVersion = 1
-	thetaFamily  = 2
-	thetaLgArray = 4 // log2 of the places of an updatable sketch
-	thetaFlags   = 5
-	thetaSeed    = 6
-	thetaCount   = 8
-	thetaTheta   = 16
-	thetaHashes  = 24
+	thetaVersion  = 1
+	thetaFamily   = 2
+	thetaLgArray  = 4 // log2 of the places of an updatable sketch
+	thetaFlags    = 5
+	thetaSeed     = 6
+	thetaCount    = 8
+	thetaSampling = 12
+	thetaTheta    = 16
+	thetaHashes   = 24
 
 	thetaEmpty   = 4
 	thetaOrdered = 16

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -26,20 +27,11 @@ import (
 // refused lists the golden tables that real Paimon wrote and that are not
 // read yet, with a word of the reason. The list shrinks as features come.
 var refused = map[string]string{
-	"agg_collect":                    `aggregate function collect`,
-	"agg_hll_sketch":                 `aggregate function hll_sketch`,
-	"agg_listagg":                    `aggregate function listagg`,
-	"agg_listagg_delimiter_distinct": `aggregate function listagg`,
-	"agg_merge_map":                  `aggregate function merge_map`,
-	"agg_nested_update":              `aggregate function nested_update`,
-	"agg_nested_update_no_key":       `aggregate function nested_update`,
-	"agg_rbm32":                      `aggregate function rbm32`,
-	"agg_theta_sketch":               `aggregate function theta_sketch`,
-	"evolve_types":                   `INT through type STRING`,
-	"format_orc_lz4":                 `orc data files`,
-	"manifest_parquet_zstd":          `manifest.format`,
-	"types_pk_orc":                   `orc data files`,
-	"types_variant":                  `VARIANT`,
+	"evolve_types":          `INT through type STRING`,
+	"format_orc_lz4":        `orc data files`,
+	"manifest_parquet_zstd": `manifest.format`,
+	"types_pk_orc":          `orc data files`,
+	"types_variant":         `VARIANT`,
 }
 
 // golden is where the tables written by Apache Paimon 1.4.2 are unpacked, with
@@ -164,6 +156,47 @@ func goldenTable(ctx context.Context, t *testing.T, c *catalog.Catalog, name, di
 	return err
 }
 
+// openOrder are tables whose arrays come in the order of Java's hash tables
+// there, and in that of their first versions here.
+var openOrder = map[string]bool{"agg_nested_update": true}
+
+// sortedArrays sorts every array of lines of rows.
+func sortedArrays(t *testing.T, lines []string) (out []string) {
+	t.Helper()
+	for _, line := range lines {
+		d := json.NewDecoder(strings.NewReader(line))
+		d.UseNumber()
+		var v any
+		if err := d.Decode(&v); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, sortArrays(v))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func sortArrays(v any) string {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			v[name] = json.RawMessage(sortArrays(member))
+		}
+	case []any:
+		var parts []string
+		for _, e := range v {
+			parts = append(parts, sortArrays(e))
+		}
+		slices.Sort(parts)
+		return "[" + strings.Join(parts, ",") + "]"
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
 // scanLines is a scan as sorted JSON lines.
 func scanLines(ctx context.Context, tab *table.Table, o table.ScanOptions) ([]string, error) {
 	s, err := tab.Scan(ctx, o)
@@ -201,6 +234,9 @@ func sameLines(t *testing.T, file string, got []string) {
 	sc.Buffer(nil, len(data)+1)
 	for sc.Scan() {
 		want = append(want, sc.Text())
+	}
+	if openOrder[filepath.Base(filepath.Dir(file))] {
+		want, got = sortedArrays(t, want), sortedArrays(t, got)
 	}
 	slices.Sort(want)
 	if d := cmp.Diff(want, got); d != "" {

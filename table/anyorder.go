@@ -53,9 +53,12 @@ func (s *Scan) inAnyOrder(ctx context.Context, splits []Split) iter.Seq2[arrow.R
 // cutSplits sends the pieces of all splits. Few files are cut finer.
 func (s *Scan) cutSplits(ctx context.Context, splits []Split, pieces chan<- piece) error {
 	defer close(pieces)
-	cores := s.table.settings.Parallel
+	cores, expected := s.table.settings.Parallel, 0
+	for i := range splits {
+		expected += splits[i].expectedPieces(cores)
+	}
 	for _, split := range splits {
-		r, err := s.newSplitReader(split, max(1, cores/(len(splits)*len(split.Files))))
+		r, err := s.newSplitReader(split, max(1, cores/expected))
 		if err != nil {
 			return err
 		}
@@ -70,6 +73,18 @@ func (s *Scan) cutSplits(ctx context.Context, splits []Split, pieces chan<- piec
 		open.give(1)
 	}
 	return nil
+}
+
+// expectedPieces is about how many pieces a split will be cut in.
+func (s *Split) expectedPieces(cores int) int {
+	if !s.Merge {
+		return len(s.Files)
+	}
+	rows := int64(0)
+	for i := range s.Files {
+		rows = max(rows, s.Files[i].Rows)
+	}
+	return int(max(1, min(2*int64(cores), rows/minRangeRows)))
 }
 
 // cutGroup sends the pieces of one group, which gives its share of open back

@@ -88,7 +88,7 @@ func values(t testing.TB, tab *table.Table, o table.ScanOptions) []int64 {
 }
 
 func TestRowsDoNotDependOnTheOrderAskedFor(t *testing.T) {
-	defer table.SetMinRangeRows(3000)()
+	defer table.SetMinRangeRows(300)()
 	letters := "abcdefghijklmnopqrstuvwxyz"
 	for name, c := range map[string]struct {
 		keys string
@@ -132,7 +132,7 @@ func TestRowsDoNotDependOnTheOrderAskedFor(t *testing.T) {
 }
 
 func TestBreakingOffAReadInAnyOrderReleasesEverything(t *testing.T) {
-	defer table.SetMinRangeRows(3000)()
+	defer table.SetMinRangeRows(300)()
 	st := store.NewMem()
 	overlapping(t, st, "{name: a, type: INT NOT NULL}, {name: b, type: INT NOT NULL}", 3, 20000, func(r *rand.Rand, b *array.RecordBuilder) {
 		b.Field(0).(*array.Int32Builder).Append(r.Int32N(100000))

@@ -16,7 +16,7 @@ import (
 // keys, so that both ways are taken.
 func TestRowsDoNotDependOnHowAFilterIsRead(t *testing.T) {
 	defer table.SetJudgeAfter(200)()
-	defer table.SetMinRangeRows(1000)()
+	defer table.SetMinRangeRows(300)()
 	for _, options := range [][]string{nil, {"sequence.field=s"}, {"parquet.page.size=1 kb", "file.block-size=16 kb"}, {"ignore-delete=true"}} {
 		st := store.NewMem()
 		tab := create(t, st, `

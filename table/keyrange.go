@@ -36,8 +36,9 @@ type keyCut struct {
 	cell  arrow.Array
 }
 
-// minRangeRows is how many stored rows a range is worth having for. It is a
-// variable for tests only.
+// minRangeRows is how many rows of the largest run a range is worth having
+// for: the pages at its ends are decoded for its neighbours too. It is a variable
+// for tests only.
 var minRangeRows int64 = 1 << 18
 
 // keyRanges cuts the keys of a section into at most n ranges of about the same
@@ -45,9 +46,11 @@ var minRangeRows int64 = 1 << 18
 func (r *splitReader) keyRanges(ctx context.Context, runs []rankedRun, n int) ([]keyRange, error) {
 	rows := int64(0)
 	for _, run := range runs {
+		own := int64(0)
 		for i := range run {
-			rows += run[i].Rows
+			own += run[i].Rows
 		}
+		rows = max(rows, own)
 	}
 	n = min(n, int(rows/minRangeRows))
 	whole, err := r.wholeRange()

@@ -27,8 +27,8 @@ type Result struct {
 // WriterOptions chooses how a file is written. The zero value writes Parquet
 // compressed with zstd level 1, without statistics for the manifest.
 type WriterOptions struct {
-	Format        string // "" or "parquet"; every other format is refused by name
-	Compression   string // "" or "zstd", "snappy", "gzip", "lz4", "none"
+	Format        string // "" or "parquet", or "avro"; every other format is refused by name
+	Compression   string // "" or "zstd", "snappy", "none"; of Parquet also "gzip", "lz4", of Avro "deflate"
 	ZstdLevel     int    // 0 means 1
 	RowGroupBytes int64  // packed bytes that close a row group, and so what a writer holds in memory; 0 means 128 MiB
 	PageBytes     int64  // unencoded bytes that close a page, as do 20,000 rows; 0 means 1 MiB

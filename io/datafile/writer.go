@@ -35,7 +35,8 @@ const (
 // ended when Write returns.
 //
 // Held in memory are the packed pages of the open row group and one unpacked
-// page a column: at most about RowGroupBytes and the last batch.
+// page a column: at most about RowGroupBytes and the last batch. Of an Avro
+// file it is one block, and one goroutine encodes it.
 type Writer struct {
 	fields  []schema.Field
 	opts    WriterOptions
@@ -45,6 +46,7 @@ type Writer struct {
 	out     *sink
 	meta    *metadata.FileMetaDataBuilder
 	index   *metadata.PageIndexBuilder
+	avro    *avroWriter // instead of all that, for an Avro file
 
 	checked   *arrow.Schema // the last batch schema found to be right
 	rows      int64
@@ -65,12 +67,16 @@ func NewWriter(w io.Writer, fields []schema.Field, opts WriterOptions) (*Writer,
 	if err := opts.resolve(); err != nil {
 		return nil, err
 	}
+	if len(fields) == 0 {
+		return nil, fault.Invalid("a data file needs a column")
+	}
+	if opts.Format == "avro" {
+		a, err := newAvroWriter(w, fields, &opts)
+		return &Writer{fields: fields, opts: opts, avro: a}, err
+	}
 	c, err := newCodec(opts.Compression, opts.ZstdLevel)
 	if err != nil {
 		return nil, err
-	}
-	if len(fields) == 0 {
-		return nil, fault.Invalid("a data file needs a column")
 	}
 	pq, err := parquetSchema(fields)
 	if err != nil {
@@ -90,9 +96,9 @@ func NewWriter(w io.Writer, fields []schema.Field, opts WriterOptions) (*Writer,
 
 func (o *WriterOptions) resolve() error {
 	switch o.Format {
-	case "", "parquet":
-	case "orc", "avro", "csv", "json", "text", "lance":
-		return fault.Unsupported("writing data files with file.format="+o.Format, "set file.format=parquet")
+	case "", "parquet", "avro":
+	case "orc", "csv", "json", "text", "lance":
+		return fault.Unsupported("writing data files with file.format="+o.Format, "set file.format=parquet, or avro")
 	default:
 		return fault.Invalid("file.format=" + o.Format + " is unknown; set file.format=parquet")
 	}
@@ -164,6 +170,10 @@ func (f *Writer) Write(rec arrow.RecordBatch) error {
 	rows := int(rec.NumRows())
 	if rows == 0 {
 		return nil
+	}
+	if f.avro != nil {
+		f.err = f.avro.write(rec, f.opts.Stats)
+		return f.err
 	}
 	if f.columns == nil {
 		f.start(rows)
@@ -238,6 +248,9 @@ func (f *Writer) buffered() int64 {
 // exact for what is written and packed, an estimate for the rest. It is what
 // a caller compares with the target file size.
 func (f *Writer) Size() int64 {
+	if f.avro != nil {
+		return f.avro.size()
+	}
 	n := f.out.Tell()
 	for _, c := range f.columns {
 		n += c.estimate()
@@ -286,6 +299,10 @@ func (f *Writer) Close() (Result, error) {
 	if err := f.usable(); err != nil {
 		f.Abort()
 		return Result{}, err
+	}
+	if f.avro != nil {
+		f.ended = true
+		return f.avro.close(f.opts.Stats)
 	}
 	if f.columns == nil {
 		f.start(0)

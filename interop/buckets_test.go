@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tidelake/tidelake/io/datafile"
+	"github.com/tidelake/tidelake/schema"
 	"github.com/tidelake/tidelake/table"
 )
 
@@ -70,4 +72,34 @@ func TestDynamicBucketsAlike(t *testing.T) {
 		w.must(err)
 		w.same("rows and buckets", "java", two, "go", one)
 	})
+}
+
+// TestAvroFilesInTurn: data files are Avro, of level 0 or of all levels.
+func TestAvroFilesInTurn(t *testing.T) {
+	each(t, run.java, 15, func(w *world) {
+		o := w.rand.options
+		for key := range o {
+			if strings.HasPrefix(key, "file.") || strings.HasPrefix(key, "parquet.") {
+				delete(o, key)
+			}
+		}
+		o["file.format"] = "avro"
+		o["file.compression"] = pick(w.rand.r, "zstd", "snappy", "deflate")
+		if w.rand.maybe(3, "file.format.per.level", "0:parquet", "5:parquet") {
+			o["file.compression"] = "zstd" // both formats take it
+		}
+		for _, c := range w.rand.columns {
+			if f, err := schema.ParseType(c.typ); err != nil || datafile.AvroHolds([]schema.Field{{Name: c.name, Type: f}}) != nil {
+				return
+			}
+		}
+		w.create(w.half())
+		for range 2 + w.rand.r.IntN(4) {
+			s := w.step()
+			w.perform(w.half(), s)
+			w.agree("rows after "+s.kind, table.ScanOptions{})
+		}
+		w.travel()
+		w.verify()
+	}, "TIME(", "TIMESTAMP(7", "TIMESTAMP(8", "TIMESTAMP(9")
 }

@@ -18,7 +18,7 @@ const (
 
 // exactExtras are known keys beside Paimon's core options.
 var exactExtras = []option{
-	{"avro.codec", textValue, "", Honoured, "codec of manifests, over manifest.compression"},
+	{"avro.codec", textValue, "", Honoured, "codec of manifests, over manifest.compression, and of Avro data files, over file.compression"},
 	{"parquet.block.size", sizeValue, "", Honoured, "bytes of a row group, unless file.block-size is set"},
 	{"parquet.page.size", sizeValue, "", Honoured, "bytes of a page"},
 	{"parquet.compression.codec.zstd.level", intValue, "", Honoured, "zstd level of data files, over file.compression.zstd-level"},

@@ -136,12 +136,19 @@ func refuseOption(key, value, instead string, write bool) error {
 	return fault.Unsupported(fmt.Sprintf("%s a table with %s = %s", use, key, quoteShort(value)), instead)
 }
 
+// writtenCodecs are the formats of data files that are written, with their codecs.
+var writtenCodecs = map[string][]string{
+	"parquet": {"zstd", "snappy", "lz4", "gzip", "none"},
+	"avro":    {"zstd", "zstandard", "snappy", "deflate", "none", "null"},
+}
+
 // writeShape refuses what several options decide together: buckets, and the
 // formats and codecs of the levels that are written.
 func (o *Options) writeShape(t *Table) []error {
 	var errs []error
 	refuse := func(key, value string) {
-		errs = append(errs, refuseOption(key, value, optionByKey[key].why, true))
+		spec, _ := findOption(key)
+		errs = append(errs, refuseOption(key, value, spec.why, true))
 	}
 	if len(t.PrimaryKeys) > 0 {
 		if o.Bucket < -1 || o.Bucket < 0 && t.CrossPartition() {
@@ -152,17 +159,23 @@ func (o *Options) writeShape(t *Table) []error {
 		}
 	}
 	for _, level := range o.levelsWritten(len(t.PrimaryKeys) > 0) {
-		if format := o.FileFormatFor(level); format != "parquet" {
+		format := o.FileFormatFor(level)
+		codecs, written := writtenCodecs[format]
+		if !written {
 			key := "file.format"
 			if _, set := o.FileFormatPerLevel[level]; set {
 				key = "file.format.per.level"
 			}
 			refuse(key, format)
+			continue
 		}
-		if codec := o.FileCompressionFor(level); !slices.Contains([]string{"zstd", "snappy", "lz4", "gzip", "none"}, codec) {
+		if codec := o.FileCompressionFor(level); !slices.Contains(codecs, codec) {
 			key := "file.compression"
 			if _, set := o.FileCompressionPerLevel[level]; set {
 				key = "file.compression.per.level"
+			}
+			if format == "avro" && o.AvroCodec != "" {
+				key = "avro.codec"
 			}
 			refuse(key, codec)
 		}

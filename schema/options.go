@@ -25,6 +25,7 @@ type Options struct {
 	// Data files.
 	FileFormat                string         // lower case: "parquet", "orc", "avro", …
 	FileFormatPerLevel        map[int]string // nil when unset
+	AvroCodec                 string         // lower case, of Avro files over FileCompression; "" when unset
 	FileCompression           string         // lower case: "zstd", "none", …
 	FileCompressionPerLevel   map[int]string // nil when unset
 	ZstdLevel                 int
@@ -146,6 +147,9 @@ func (o *Options) FileFormatFor(level int) string {
 
 // FileCompressionFor is the codec of new data files of a level, as FileFormatFor.
 func (o *Options) FileCompressionFor(level int) string {
+	if o.AvroCodec != "" && o.FileFormatFor(level) == "avro" {
+		return o.AvroCodec
+	}
 	if codec, set := o.FileCompressionPerLevel[level]; set {
 		return codec
 	}

@@ -99,6 +99,7 @@ func TestOptionValuesAreReadAsPaimonDoes(t *testing.T) {
 	base, _ := ParseOptions(nil)
 	want := *base
 	want.Bucket, want.BucketKey, want.WriteOnly, want.FileFormat, want.FileCompression = 4, []string{"a", "b"}, true, "orc", "none"
+	want.AvroCodec = "snappy"
 	want.FileFormatPerLevel, want.FileCompressionPerLevel = map[int]string{0: "parquet", 5: "orc"}, map[int]string{0: "snappy"}
 	want.TargetFileSize, want.WriteBufferSize = 64<<10, 1<<30
 	want.CommitTimeout, want.CommitMinRetryWait, want.CommitMaxRetryWait = 2*time.Minute, 250*time.Millisecond, math.MaxInt64
@@ -174,9 +175,9 @@ func TestWhatStopsReadingAndWriting(t *testing.T) {
 		{plain, "file-index.read.enabled=false", true, true},
 		{plain, "parquet.bloom.filter.enabled#a=true", true, false},
 		{plain, "parquet.bloom.filter.enabled#a=false", true, true},
-		{plain, "file.format=avro", true, false},
+		{plain, "file.format=avro", true, true},
 		{plain, "file.format=orc", true, false},
-		{keyed, "file.format.per.level=0:avro", true, false},
+		{keyed, "file.format.per.level=0:avro", true, true},
 		{keyed, "file.format.per.level=3:orc", true, false}, // compactions would write it
 		{plain, "file.format.per.level=0:avro", true, true},
 		{plain, "file.compression=brotli", true, false},

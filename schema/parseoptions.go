@@ -195,6 +195,7 @@ func (o *Options) parseFiles(r *optionReader) {
 	o.FileFormat = strings.ToLower(r.text("file.format"))
 	o.FileFormatPerLevel = r.levels("file.format.per.level")
 	o.FileCompression = codecName(r.text("file.compression"))
+	o.AvroCodec = strings.ToLower(r.text("avro.codec"))
 	o.FileCompressionPerLevel = r.levels("file.compression.per.level")
 	for level, codec := range o.FileCompressionPerLevel {
 		o.FileCompressionPerLevel[level] = codecName(codec)

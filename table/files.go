@@ -36,6 +36,7 @@ type fileMaker struct {
 	target     int64
 	keyModes   []manifest.StatsMode
 	valueModes []manifest.StatsMode
+	format     string // parquet or avro
 	extension  string
 	code       string // compression
 }
@@ -55,7 +56,13 @@ func newFileMaker(t *Table, level int, source int8) (*fileMaker, error) {
 	m.target = o.TargetFileSizeFor(len(t.schema.PrimaryKeys) > 0)
 	m.code = o.FileCompressionFor(m.overrides())
 	m.rowGroup = m.rowGroupBytes()
-	m.extension = ".parquet"
+	m.format = o.FileFormatFor(m.overrides())
+	if m.format == "avro" {
+		if err := datafile.AvroHolds(m.physical); err != nil {
+			return nil, err
+		}
+	}
+	m.extension = "." + m.format
 	if o.SuffixIncludesCompression {
 		m.extension = "." + m.code + m.extension
 	}
@@ -99,7 +106,7 @@ func (m *fileMaker) statsModes() error {
 func (m *fileMaker) encoder(parallel int) datafile.WriterOptions {
 	o := m.table.options
 	return datafile.WriterOptions{
-		Format: "parquet", Compression: m.code, ZstdLevel: o.ZstdLevel,
+		Format: m.format, Compression: m.code, ZstdLevel: o.ZstdLevel,
 		RowGroupBytes: m.rowGroup, PageBytes: o.ParquetPageSize,
 		Dictionary: m.dictionary, Parallel: parallel, Alloc: m.table.world.Alloc, Stats: true,
 	}

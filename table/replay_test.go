@@ -220,12 +220,18 @@ func act(t *testing.T, tab *table.Table, w *table.Writer, s step, id int64) erro
 	return c.Overwrite(ctx, id, s.inside(t), msgs)
 }
 
-// plainNumbers turns numbers that a step holds as text into numbers.
+// plainNumbers turns numbers that a step holds as text into numbers, and
+// leaves out columns that the table does not have.
 func plainNumbers(t *testing.T, fields []schema.Field, row []byte) string {
 	t.Helper()
 	var cells map[string]json.RawMessage
 	if err := json.Unmarshal(row, &cells); err != nil {
 		t.Fatal(err)
+	}
+	for name := range cells { // the rows of one test fill tables of several formats, not all of which hold every type
+		if !strings.HasPrefix(name, "_") && !slices.ContainsFunc(fields, func(f schema.Field) bool { return f.Name == name }) {
+			delete(cells, name)
+		}
 	}
 	for _, f := range fields {
 		var text string

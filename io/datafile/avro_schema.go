@@ -15,8 +15,8 @@ const avroSpace = "org.apache.paimon.avro.generated"
 
 // AvroHolds says whether an Avro data file can hold these columns: nil, or
 // ErrUnsupported naming the first that stands against it. Paimon cannot put
-// TIME beyond milliseconds, timestamps beyond microseconds, and names that are
-// not words, into Avro.
+// TIME beyond milliseconds, timestamps beyond microseconds, multisets of other
+// than text, and names that are not words, into Avro.
 func AvroHolds(fields []schema.Field) error {
 	_, err := avroSchemaOf(fields)
 	return err
@@ -120,6 +120,9 @@ func (s *avroSchemaText) pairs(record, path string, t schema.Type) error {
 		}
 		s.WriteString("}")
 		return nil
+	}
+	if t.Kind == schema.Multiset {
+		return noAvro(path, "Paimon itself fails on a MULTISET of other than text there")
 	}
 	s.WriteString(`{"type":"array","items":`)
 	if err := s.record(record, path); err != nil {

@@ -102,6 +102,8 @@ type Options struct {
 	SplitTargetSize   int64 // bytes
 	SplitOpenFileCost int64 // bytes
 
+	Lookup LookupOptions
+
 	// Altering.
 	NullToNotNullDisabled     bool
 	ExplicitCastDisabled      bool
@@ -109,6 +111,17 @@ type Options struct {
 	DeletionVectorsModifiable bool
 
 	set map[string]string // every option given, former names replaced by today's
+}
+
+// LookupOptions shape the local cache that point lookups read through.
+type LookupOptions struct {
+	MemoryBytes, DiskBytes int64
+	BlockBytes             int64         // of rows that are read and kept together
+	IndexRatio             float64       // share of the memory that filters and indexes of local files may take
+	Retention              time.Duration // of a local file that nobody uses
+	Compression            string        // of local files: "zstd", "lz4" or "none"
+	Bloom                  bool
+	BloomFPP               float64 // share of absent keys that a filter lets pass
 }
 
 // ParseOptions reads a table's options. Keys that are not known are kept aside

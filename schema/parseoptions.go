@@ -333,4 +333,28 @@ func (o *Options) parseReading(r *optionReader) {
 	o.ReadBatchSize = r.int("read.batch-size", 1)
 	o.SplitTargetSize = r.size("source.split.target-size", 1)
 	o.SplitOpenFileCost = r.size("source.split.open-file-cost", 0)
+	o.Lookup = LookupOptions{
+		MemoryBytes: r.size("lookup.cache-max-memory-size", 1), DiskBytes: r.size("lookup.cache-max-disk-size", 0),
+		BlockBytes: r.size("cache-page-size", 1), IndexRatio: r.ratio("lookup.cache.high-priority-pool-ratio", 0),
+		Retention: r.duration("lookup.cache-file-retention"), Compression: r.codec("lookup.cache-spill-compression"),
+		Bloom: r.bool("lookup.cache.bloom.filter.enabled"), BloomFPP: r.ratio("lookup.cache.bloom.filter.fpp", 1e-9),
+	}
+}
+
+// ratio is a number from low up to but without one.
+func (r *optionReader) ratio(key string, low float64) float64 {
+	n, ok := take(r, key, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
+	if ok && !(n >= low && n < 1) {
+		r.errs = append(r.errs, fault.Invalid(fmt.Sprintf("option %s is %g, must be at least %g and less than 1", key, n, low)))
+	}
+	return n
+}
+
+// codec is how local files of a process are packed.
+func (r *optionReader) codec(key string) string {
+	name := strings.ToLower(r.text(key))
+	if name != "zstd" && name != "lz4" && name != "none" {
+		r.errs = append(r.errs, fault.Invalid("option "+key+" is "+quoteShort(name)+", want zstd, lz4 or none"))
+	}
+	return name
 }

@@ -28,6 +28,7 @@ type pieceKind uint8
 const (
 	pieceZone   pieceKind = iota // keys of a zone
 	pieceBlock                   // rows
+	pieceLocal                   // rows, of a local file
 	pieceHandle                  // open file
 )
 

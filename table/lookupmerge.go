@@ -1,0 +1,141 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/tidelake/tidelake/internal/vector"
+	"github.com/tidelake/tidelake/lsm"
+)
+
+// memoryRun is a sorted run of one batch in memory.
+type memoryRun struct {
+	name string
+	rank int
+	rec  arrow.RecordBatch
+}
+
+// Name is the file that the last row is of.
+func (r *memoryRun) Name() string { return r.name }
+
+// Rank is the age of the run.
+func (r *memoryRun) Rank() int { return r.rank }
+
+// Next is the batch, once.
+func (r *memoryRun) Next() (arrow.RecordBatch, error) {
+	if r.rec == nil {
+		return nil, io.EOF
+	}
+	rec := r.rec
+	r.rec = nil
+	return rec, nil
+}
+
+// Close releases a batch that was not read.
+func (r *memoryRun) Close() error {
+	if r.rec != nil {
+		r.rec.Release()
+	}
+	r.rec = nil
+	return nil
+}
+
+// merge merges runs as a scan of the table does, into the columns of blocks.
+func (l *Lookup) merge(runs []lsm.Run, drop bool) (*lsm.Merge, error) {
+	t := l.table
+	values := arrow.NewSchema(l.rows.Fields()[len(systemFields):], nil)
+	m, err := lsm.NewMerge(runs, lsm.MergeSpec{
+		Schema: values, Key: names(l.space.fields), Sequence: t.options.SequenceFields, SequenceDescending: t.options.SequenceDescending,
+		Engine: t.engine, Output: names(l.stored), WithSequence: true, WithKind: true, DropDeletes: drop, Alloc: t.world.Alloc,
+	})
+	if err != nil {
+		for _, r := range runs {
+			_ = r.Close()
+		}
+	}
+	return m, err
+}
+
+// merged finds all versions of each key and merges them.
+func (l *Lookup) merged(ctx context.Context, a *answer, b *lookupBucket, q *lookupQuery, which []int32, best []version) error {
+	var runs []lsm.Run
+	for i := range b.runs {
+		found := make([]version, 0, len(which))
+		name := ""
+		err := b.runs[i].byFile(l.space, q.keys, which, func(file int, keys []int32) error {
+			name = b.files[file].meta.Name
+			return l.visible(ctx, b, file, q, keys, func(_ int32, v version) { found = append(found, v) })
+		})
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			run, err := l.runOf(found, name, i)
+			if err != nil {
+				return err
+			}
+			runs = append(runs, run)
+		}
+	}
+	if len(runs) == 0 {
+		return nil
+	}
+	m, err := l.merge(runs, false)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	at := 0
+	for {
+		rec, err := m.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		a.borrowed = append(a.borrowed, rec)
+		block, err := l.mergedBlock(rec)
+		if err != nil {
+			return err
+		}
+		for row := range block.keys.Len() {
+			for l.space.layout.Compare(&q.keys.Keys, int(which[at]), &block.keys.Keys, row) < 0 {
+				at++
+			}
+			best[which[at]] = version{block, int32(row)}
+		}
+	}
+}
+
+// runOf makes a run of the versions that one sorted run has.
+func (l *Lookup) runOf(found []version, name string, rank int) (lsm.Run, error) {
+	blocks := map[*rowBlock]int{}
+	refs := make([]vector.Ref, len(found))
+	var sources []arrow.RecordBatch
+	for i, v := range found {
+		n := numberOf(blocks, v.block)
+		if n == len(sources) {
+			sources = append(sources, v.block.RecordBatch)
+		}
+		refs[i] = vector.MakeRef(n, int(v.row))
+	}
+	rec, err := gatherBatch(l.rows, sources, refs, l.table.world.Alloc)
+	if err != nil {
+		return nil, err
+	}
+	return &memoryRun{name, rank, rec}, nil
+}
+
+// mergedBlock borrows a merged batch as a block.
+func (l *Lookup) mergedBlock(rec arrow.RecordBatch) (*rowBlock, error) {
+	keys, err := l.space.list(l.keyColumns(rec))
+	if err != nil {
+		return nil, err
+	}
+	return &rowBlock{RecordBatch: rec, sequence: rec.Column(0).(*array.Int64).Values(), kind: rec.Column(1).(*array.Int8).Values(), keys: *keys}, nil
+}

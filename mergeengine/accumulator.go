@@ -34,8 +34,8 @@ func accumulating(make func(f schema.Field, o schema.FieldOptions) (accumulator,
 	return func(f schema.Field, o schema.FieldOptions) (newColumn, error) {
 		_, err := make(f, o)
 		return func(s source) column {
-			acc, _ := make(f, o)
-			return &accumulated{s, acc}
+			acc, err := make(f, o)
+			return &accumulated{s, acc, err}
 		}, err
 	}
 }
@@ -44,11 +44,15 @@ func accumulating(make func(f schema.Field, o schema.FieldOptions) (accumulator,
 type accumulated struct {
 	source
 	acc accumulator
+	err error // why there is none after all
 }
 
 func (c *accumulated) fold(p *Plan) (arrow.Array, error) {
 	if !p.multi {
 		return c.cells.Take(p.Newest())
+	}
+	if c.err != nil {
+		return nil, c.err
 	}
 	b := array.NewBuilder(c.mem, c.cells.Type())
 	defer b.Release()

@@ -27,4 +27,7 @@
 // [Deduplicate] and [FirstRow] choose, [PartialUpdate] and [Aggregation]
 // fold. A function of a column is one entry in functions.go and one small
 // type: a choice of a version, arithmetic, or an accumulator of values of any size.
+//
+// Programs bring functions and engines of their own by [RegisterAggregate] and
+// [RegisterEngine]. Their names have a dot in them, Paimon's have none.
 package mergeengine

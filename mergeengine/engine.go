@@ -69,9 +69,9 @@ type Folder interface {
 
 // New returns the engine of a table, whose options are o. Options that
 // contradict one another, functions that do not fit the type of their column
-// and columns that do not exist are ErrInvalid; functions that are not built
-// are ErrUnsupported. A table without a primary key has no engine; ask for
-// none.
+// and columns that do not exist are ErrInvalid; functions and engines of a
+// program's own that are not registered are ErrUnsupported. A table without a
+// primary key has no engine; ask for none.
 func New(t *schema.Table, o *schema.Options) (Engine, error) {
 	switch o.MergeEngine {
 	case "", "deduplicate":
@@ -82,6 +82,9 @@ func New(t *schema.Table, o *schema.Options) (Engine, error) {
 		return newAggregation(t, o)
 	case "partial-update":
 		return newPartialUpdate(t, o)
+	}
+	if schema.OwnName(o.MergeEngine) {
+		return newRowEngine(t, o.MergeEngine)
 	}
 	return nil, fault.Invalid("merge-engine " + o.MergeEngine + ": want deduplicate, partial-update, aggregation or first-row")
 }

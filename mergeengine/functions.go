@@ -1,6 +1,7 @@
 package mergeengine
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -55,9 +56,9 @@ var functions = map[string]function{
 
 // lookup is the fold of a column by the function of that name.
 func lookup(name string, f schema.Field, o schema.FieldOptions) (newColumn, error) {
-	fn, known := functions[name]
-	if !known {
-		return nil, fault.Invalid("column " + f.Name + ": no aggregate function " + name)
+	fn, err := functionNamed(name)
+	if err != nil {
+		return nil, fmt.Errorf("column %s: %w", f.Name, err)
 	}
 	make, err := fn(f, o)
 	if err != nil {

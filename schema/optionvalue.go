@@ -78,6 +78,9 @@ func parseEnum(key, text string) (string, error) {
 			return v, nil
 		}
 	}
+	if key == "merge-engine" && OwnName(text) {
+		return text, nil
+	}
 	return "", fmt.Errorf("must be one of %s", strings.Join(enumValues[key], ", "))
 }
 
@@ -184,4 +187,15 @@ func parseStatsMode(text string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("must be none, counts, full or truncate(n) with n above 0")
+}
+
+// OwnName tells a name that a program may give to an aggregate function or
+// merge engine of its own: it has a dot in it, as in acme.longest. Paimon's
+// names have none, so neither side takes one for the other's.
+func OwnName(name string) bool {
+	dot := strings.IndexByte(name, '.')
+	if dot <= 0 || strings.HasSuffix(name, ".") {
+		return false
+	}
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
 }

@@ -34,7 +34,7 @@ func (v *validator) engine() {
 
 func (v *validator) aggregators() {
 	check := func(key, name string) {
-		if name != "" && !slices.Contains(aggregatorNames, name) {
+		if name != "" && !slices.Contains(aggregatorNames, name) && !OwnName(name) {
 			v.bad("%s: no aggregate function %q%s", key, name, suggestion(name, aggregatorNames))
 		}
 	}

@@ -6,7 +6,7 @@ package schema
 //
 // Reasons for ignoring that many options share:
 const (
-	compaction     = "steers compaction, which does not run here; engines that compact the table honour it"
+	compaction     = "steers compactions of a kind that does not run here; engines that run it honour it"
 	expiry         = "steers expiry, which does not run here; engines that expire honour it"
 	changelogFiles = "shapes changelog files, and no table with a changelog producer is written here"
 	streaming      = "steers streaming reads only"
@@ -26,7 +26,7 @@ var optionTable = []option{
 	{"type", enumValue, "table", RefusedBoth, "use the engine that made the table; only plain tables are read and written"},
 	{"bucket", intValue, "-1", RefusedWrite, "for writing, make the table with a positive number of buckets, or with -1 and a primary key that contains the partition columns"},
 	{"bucket-key", textValue, "", Honoured, "columns hashed to a bucket"},
-	{"bucket-append-ordered", boolValue, "true", Ignored, compaction},
+	{"bucket-append-ordered", boolValue, "true", Honoured, "rows in a bucket keep their order, whatever it says"},
 	{"bucket-function.type", enumValue, "default", Honoured, "default, mod or hive"},
 	{"data-file.external-paths", textValue, "", Honoured, "roots outside the table that its files may lie under"},
 	{"data-file.external-paths.strategy", enumValue, "none", RefusedWrite, "set data-file.external-paths.strategy to none; such files are read"},
@@ -118,8 +118,8 @@ var optionTable = []option{
 	{"compaction.optimization-interval", durationValue, "", Honoured, "time between full compactions"},
 	{"compaction.total-size-threshold", sizeValue, "", Honoured, "full compaction while a bucket is smaller"},
 	{"compaction.incremental-size-threshold", sizeValue, "", Honoured, "full compaction when what is new is larger"},
-	{"compaction.min.file-num", intValue, "5", Ignored, compaction},
-	{"compaction.file-num-limit", intValue, "100000", Ignored, compaction},
+	{"compaction.min.file-num", intValue, "5", Honoured, "append tables: small files that are joined"},
+	{"compaction.file-num-limit", intValue, "100000", Honoured, "append tables: files that one plan joins"},
 	{"compaction.delete-ratio-threshold", floatValue, "0.2", Ignored, compaction},
 	{"changelog-producer", enumValue, "none", RefusedWrite, "set changelog-producer to none, or write through Paimon"},
 	{"changelog-producer.row-deduplicate", boolValue, "false", Ignored, changelogFiles},

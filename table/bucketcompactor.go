@@ -182,7 +182,7 @@ func (b *bucketCompactor) failed(err error, wait bool) error {
 	if gone {
 		return b.withdraw(b.ours)
 	}
-	return nil
+	return b.rebuild()
 }
 
 // take hands out the finished compactions, and the new files with them.

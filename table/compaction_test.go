@@ -284,3 +284,37 @@ options: {bucket: 1, num-sorted-run.compaction-trigger: 2, compaction.total-size
 		}
 	}
 }
+
+// Readers of a first-row table merge nothing: no key may be in two files.
+func TestFirstRowsStayFirstThroughCompactions(t *testing.T) {
+	tab := create(t, store.NewMem(), compacting, "merge-engine=first-row")
+	w := waiting(t, tab, "")
+	want := map[int]string{}
+	for i := range 12 {
+		var in []string
+		for j := range 20 {
+			k := i*7 + 3*j
+			row := fmt.Sprintf(`{"k":%d,"v":"c%d"}`, k, i)
+			if want[k] == "" {
+				want[k] = row
+			}
+			in = append(in, row)
+		}
+		commit(t, w, tab, in...)
+		var all []string
+		for _, r := range want {
+			all = append(all, r)
+		}
+		expect(t, tab, table.ScanOptions{}, all...)
+	}
+	rows := int64(0)
+	for f, err := range tab.Files(ctx, 0) {
+		if rows += f.Rows; err != nil || f.Level == 0 {
+			t.Errorf("%+v %v", f, err)
+		}
+	}
+	if rows != int64(len(want)) {
+		t.Errorf("%d rows for %d keys", rows, len(want))
+	}
+	sound(t, tab)
+}

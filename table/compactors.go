@@ -33,7 +33,7 @@ type compactors struct {
 
 func newCompactors(t *Table, follow *sequences, wait bool) *compactors {
 	mode := t.schema.BucketMode()
-	if t.options.WriteOnly || mode == schema.Postpone || len(t.schema.PrimaryKeys) == 0 {
+	if t.options.WriteOnly || mode == schema.Postpone || mode == schema.BucketUnaware {
 		return nil
 	}
 	c := &compactors{table: t, follow: follow, wait: wait, buckets: make(map[bucketKey]*bucketCompactor), touched: make(map[bucketKey]bool)}

@@ -72,7 +72,13 @@ func (t *Table) fileInfo(e manifest.Entry) (FileInfo, error) {
 	return info, err
 }
 
-// partitionText is a partition as "column=value" texts.
+// PartitionText is a partition, the body of its binary row, as "column=value"
+// texts, one a partition column.
+func (t *Table) PartitionText(partition []byte) ([]string, error) {
+	text, err := t.partitionText(partition)
+	return text, t.wrap("name partition", err)
+}
+
 func (t *Table) partitionText(partition []byte) ([]string, error) {
 	values, err := t.partitionValues(partition)
 	if err != nil {

@@ -1,7 +1,6 @@
 package table
 
 import (
-	"context"
 	"time"
 
 	"github.com/tidelake/tidelake/lsm"
@@ -12,6 +11,19 @@ import (
 // newBucketTree arranges the files of a bucket. What the tree before
 // remembered about its past compactions is kept.
 func (t *Table) newBucketTree(key bucketKey, files []manifest.DataFile, before bucketTree) (bucketTree, error) {
+	if len(t.schema.PrimaryKeys) == 0 {
+		a := &appendTree{table: t, key: key, all: make(map[fileID]bool)}
+		a.update(nil, files)
+		return a, nil
+	}
+	m, err := t.newMergeTree(key, files)
+	if old, ok := before.(*mergeTree); ok && err == nil {
+		m.picker = old.picker
+	}
+	return m, err
+}
+
+func (t *Table) newMergeTree(key bucketKey, files []manifest.DataFile) (*mergeTree, error) {
 	types := typesOf(t.schema.KeyFields())
 	for i := range files {
 		if err := checkKeys(types, &files[i]); err != nil {
@@ -19,16 +31,7 @@ func (t *Table) newBucketTree(key bucketKey, files []manifest.DataFile, before b
 		}
 	}
 	levels, err := lsm.NewLevels(t.compareKeys(), files, t.options.NumLevels)
-	if err != nil {
-		return nil, err
-	}
-	m := &mergeTree{table: t, key: key, levels: levels}
-	if old, ok := before.(*mergeTree); ok {
-		m.picker = old.picker
-	} else {
-		m.picker = lsm.NewPicker(pickOptions(t.options))
-	}
-	return m, nil
+	return &mergeTree{table: t, key: key, levels: levels, picker: lsm.NewPicker(pickOptions(t.options))}, err
 }
 
 // pickOptions are the table's rules of compaction.
@@ -59,17 +62,24 @@ func (m *mergeTree) has(f *manifest.DataFile) bool            { return m.levels.
 func (m *mergeTree) runs() int                                { return m.levels.RunCount() }
 
 func (m *mergeTree) pick(full bool, now time.Time) work {
-	unit, ok := lsm.Unit{}, false
-	if full {
-		unit, ok = lsm.PickFull(m.levels, m.table.mustRewrite)
-	} else {
-		unit, ok = m.picker.Pick(m.levels, now)
-	}
+	unit, ok := m.unit(full, now)
 	if !ok {
 		return nil
 	}
-	c := m.compaction(unit)
-	return func(ctx context.Context) (compactResult, error) { return c.run(ctx) }
+	return m.compaction(unit).run
+}
+
+func (m *mergeTree) unit(full bool, now time.Time) (lsm.Unit, bool) {
+	if full {
+		return lsm.PickFull(m.levels, m.table.mustRewrite)
+	}
+	u, ok := m.picker.Pick(m.levels, now)
+	if ok && m.table.options.MergeEngine == "first-row" && u.Output < m.levels.Max() {
+		// A later row must not come to lie beside the first one, which readers
+		// do not merge: so the whole bucket is merged.
+		return lsm.PickFull(m.levels, m.table.mustRewrite)
+	}
+	return u, ok
 }
 
 func (m *mergeTree) compaction(unit lsm.Unit) *compaction {

@@ -88,10 +88,13 @@ func (t *Table) checkMessage(m *CommitMessage) error {
 		return fmt.Errorf("commit message: its partition: %w", err)
 	}
 	buckets := t.options.Bucket
+	if len(m.NewFiles) == 0 && len(m.Index) == 0 {
+		buckets = m.TotalBuckets // a compaction leaves it at what the partition has
+	}
 	if m.TotalBuckets != buckets {
 		return bad("made for a table of %d buckets, this one has %d", m.TotalBuckets, buckets)
 	}
-	if m.Bucket < 0 || m.Bucket >= t.bucketLimit() {
+	if m.Bucket < 0 || m.Bucket >= max(t.bucketLimit(), buckets) {
 		return bad("bucket %d of %d", m.Bucket, buckets)
 	}
 	types := typesOf(t.schema.KeyFields())

@@ -144,7 +144,7 @@ func (s *Scan) pruning(ctx context.Context) *manifest.Filter {
 	}
 	partFields := s.schema.PartitionFields()
 	if part, _ := s.filter.OnlyFields(nameSet(partFields)); !part.IsTrue() {
-		f.Partition = s.partitionTest(part, partFields)
+		f.Partition = partitionTest(part, partFields)
 		f.PartitionStats = func(columns manifest.ColumnFunc, entries int64) bool { return part.MayMatch(columns, entries) }
 	}
 	if len(s.schema.PrimaryKeys) == 0 {
@@ -156,7 +156,7 @@ func (s *Scan) pruning(ctx context.Context) *manifest.Filter {
 	return f
 }
 
-func (s *Scan) partitionTest(part predicate.Expr, fields []schema.Field) func([]byte) bool {
+func partitionTest(part predicate.Expr, fields []schema.Field) func([]byte) bool {
 	at := make(map[string]int, len(fields))
 	for i, f := range fields {
 		at[f.Name] = i

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidelake/tidelake/catalog"
+	"github.com/tidelake/tidelake/table"
+)
+
+type compactFlags struct {
+	full, plan, watch bool
+	partition         string
+	idleFor, every    time.Duration
+	maxBytes          int64
+}
+
+func compactCommand(a *app) *cobra.Command {
+	var f compactFlags
+	cmd := &cobra.Command{Use: "compact DB.T", Short: "Merge the files of tables", Args: cobra.ExactArgs(1),
+		Long: `Merge the files of a table, or of all tables that match a pattern.
+
+Without --full every bucket takes one step by the table's own rules, as writers
+of the table would take it; with --full each bucket becomes one sorted run
+without deletes. Tables that are write-only are compacted all the same. Writers
+and other compactors may work beside: what they overtake is planned again.
+Where there is nothing to do no snapshot is made.`,
+		Example: `  tidelake compact shop.orders
+  tidelake compact shop.orders --full --partition "dt = '2026-01-01'"
+  tidelake compact 'shop.*' --idle-for 1h --max-bytes 10000000000
+  tidelake compact 'shop.*' --watch --every 30s`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(cmd.Flags().Changed); err != nil {
+				return err
+			}
+			return a.compact(cmd.Context(), args[0], &f)
+		}}
+	fl := cmd.Flags()
+	fl.BoolVar(&f.full, "full", false, "merge everything, deletes included")
+	fl.StringVar(&f.partition, "partition", "", "only partitions for which this filter over partition columns is true")
+	fl.DurationVar(&f.idleFor, "idle-for", 0, "leave out partitions that got a file within this time")
+	fl.Int64Var(&f.maxBytes, "max-bytes", 0, "read no more than so many bytes of files of a table (default no bound)")
+	fl.BoolVar(&f.plan, "plan", false, "show what would be done, and do nothing")
+	fl.BoolVar(&f.watch, "watch", false, "go on until interrupted, looking again and again")
+	fl.DurationVar(&f.every, "every", 10*time.Second, "with --watch: the time between two looks")
+	return cmd
+}
+
+func (f *compactFlags) check(set func(string) bool) error {
+	switch {
+	case f.plan && f.watch:
+		return usage("--plan does nothing, so there is nothing to --watch")
+	case set("every") && !f.watch:
+		return usage("--every goes with --watch")
+	case f.every <= 0 && f.watch:
+		return usage("--every takes a positive time, such as 30s")
+	case f.idleFor < 0:
+		return usage("--idle-for takes a positive time, such as 1h")
+	case set("max-bytes") && f.maxBytes <= 0:
+		return usage("--max-bytes takes a positive number; leave it out for no bound")
+	}
+	return nil
+}
+
+func (f *compactFlags) options() table.CompactOptions {
+	return table.CompactOptions{Full: f.full, Partition: f.partition, IdleFor: f.idleFor, MaxBytes: f.maxBytes}
+}
+
+func (a *app) compact(ctx context.Context, name string, f *compactFlags) error {
+	return a.with(ctx, func(c *catalog.Catalog) error {
+		if !f.watch {
+			return a.compactAll(ctx, c, name, f)
+		}
+		for {
+			if err := a.compactAll(ctx, c, name, f); err != nil && ctx.Err() == nil {
+				a.note("%s", errorText(err)) // the next look may find it mended
+			}
+			if err := a.sleep(ctx, f.every); err != nil {
+				return nil // interrupted, which is how a watch ends
+			}
+		}
+	})
+}
+
+func (a *app) sleep(ctx context.Context, d time.Duration) error {
+	if a.world.Sleep != nil {
+		return a.world.Sleep(ctx, d)
+	}
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// compactAll goes through the tables that a name or a pattern means. One that
+// fails does not keep the others from their turn.
+func (a *app) compactAll(ctx context.Context, c *catalog.Catalog, name string, f *compactFlags) error {
+	names, pattern, err := matching(ctx, c, name)
+	if err != nil {
+		return err
+	}
+	l := a.listing()
+	var errs []error
+	for _, name := range names {
+		id, err := identifier(name)
+		if err != nil {
+			return err
+		}
+		t, err := a.openTable(ctx, c, id)
+		if err == nil && f.plan {
+			err = a.planCompaction(ctx, t, f, l, pattern)
+		} else if err == nil {
+			err = a.compactTable(ctx, t, f)
+		}
+		if f.partition != "" && errors.Is(err, table.ErrInvalid) {
+			err = usage("--partition %q: %w", f.partition, err)
+		}
+		errs = append(errs, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(append(errs, l.flush())...)
+}
+
+// matching are the tables that a name means; one with *, ? or [ is a pattern.
+func matching(ctx context.Context, c *catalog.Catalog, name string) (names []string, pattern bool, err error) {
+	if !strings.ContainsAny(name, "*?[") {
+		return []string{name}, false, nil
+	}
+	if _, err := path.Match(name, ""); err != nil {
+		return nil, true, usage("%q is no pattern: %w", name, err)
+	}
+	all, err := allTables(ctx, c)
+	if err != nil {
+		return nil, true, err
+	}
+	for _, t := range all {
+		if ok, _ := path.Match(name, t); ok {
+			names = append(names, t)
+		}
+	}
+	if len(names) == 0 {
+		return nil, true, fmt.Errorf("no table matches %q: %w", name, table.ErrNotFound)
+	}
+	return names, true, nil
+}
+
+func (a *app) compactTable(ctx context.Context, t *table.Table, f *compactFlags) error {
+	p := a.progress("compacting " + t.Name())
+	o := f.options()
+	o.Progress = func(now table.CompactProgress) {
+		p.show("%s %d of %s, %d of %d rows", bar(now.RowsDone, now.Rows), now.TasksDone, count(now.Tasks, "task"), now.RowsDone, now.Rows)
+	}
+	r, err := t.Compact(ctx, o)
+	p.done()
+	if r.Snapshots == 0 && (err != nil || f.watch) {
+		return err // not a word of an idle watch
+	}
+	sentence := fmt.Sprintf("%s: nothing to compact", t.Name())
+	if r.Snapshots > 0 {
+		sentence = fmt.Sprintf("compacted %s: %s of %s became %s of %s", t.Name(),
+			count(r.FilesBefore, "file"), count(r.BytesBefore, "byte"), count(r.FilesAfter, "file"), count(r.BytesAfter, "byte"))
+	}
+	return errors.Join(err, a.say(sentence, cell{"table", t.Name()}, cell{"tasks", r.Tasks}, cell{"overtaken", r.Overtaken}, cell{"snapshots", r.Snapshots},
+		cell{"files_before", r.FilesBefore}, cell{"bytes_before", r.BytesBefore}, cell{"files_after", r.FilesAfter}, cell{"bytes_after", r.BytesAfter}))
+}
+
+// bar draws how much is done.
+func bar(done, all int64) string {
+	const width = 20
+	n := int(width * min(done, all) / max(all, 1))
+	return "[" + strings.Repeat("#", n) + strings.Repeat(".", width-n) + "]"
+}
+
+// planCompaction lists what compact would do; one line a task.
+func (a *app) planCompaction(ctx context.Context, t *table.Table, f *compactFlags, l *listing, named bool) error {
+	tasks, err := t.PlanCompaction(ctx, f.options())
+	if err != nil {
+		return err
+	}
+	for i := range tasks {
+		task := &tasks[i]
+		where, err := t.PartitionText(task.Partition)
+		if err != nil {
+			return err
+		}
+		cells := []cell{{"partition", where}, {"bucket", task.Bucket}, {"output_level", task.Output}, {"files", len(task.Files)},
+			{"read", task.Reads}, {"rows", task.Rows}, {"bytes", task.Bytes}}
+		if named {
+			cells = append([]cell{{"table", t.Name()}}, cells...)
+		}
+		if err := l.row(cells...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

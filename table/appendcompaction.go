@@ -1,0 +1,210 @@
+package table
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidelake/tidelake/manifest"
+)
+
+// Tables without a key are compacted for their small files only. Without
+// buckets any files may be joined, so those of like size are; in a bucket rows
+// keep their order, so only neighbours are.
+
+// fewestFull is how many files in a bucket a full compaction begins with.
+const fewestFull = 3
+
+// planAppend finds the tasks of one bucket of a table without a key.
+func (t *Table) planAppend(b bucketFiles, full bool) []CompactTask {
+	var groups [][]manifest.DataFile
+	switch files := slices.SortedFunc(slices.Values(b.files), appendOrder); {
+	case t.unaware():
+		groups = t.packSmall(files, full)
+	case full:
+		groups = t.wholeBucket(files)
+	default:
+		group, _ := t.window(files)
+		groups = append(groups, group)
+	}
+	var tasks []CompactTask
+	for _, g := range groups {
+		if len(g) > 0 {
+			task := CompactTask{Partition: []byte(b.key.partition), Bucket: b.key.bucket, Files: g}
+			task.reads(g)
+			tasks = append(tasks, task)
+		}
+	}
+	return tasks
+}
+
+// packSmall joins small files, the smallest first, into groups of about twice
+// the target. A rest has to be compaction.min.file-num files, or two when all
+// is to be compacted. Spec: append, 11.1.
+func (t *Table) packSmall(files []manifest.DataFile, full bool) [][]manifest.DataFile {
+	small := t.options.SmallFileSize(false)
+	files = slices.DeleteFunc(slices.Clone(files), func(f manifest.DataFile) bool { return f.Size >= small })
+	files = files[:min(len(files), t.options.Compaction.FileLimit)]
+	slices.SortStableFunc(files, func(a, b manifest.DataFile) int { return cmp.Compare(a.Size, b.Size) })
+	var out [][]manifest.DataFile
+	var group []manifest.DataFile
+	weight := int64(0)
+	for _, f := range files {
+		group = append(group, f)
+		weight += f.Size + t.options.SplitOpenFileCost
+		if len(group) > 1 && weight >= 2*t.options.TargetFileSizeFor(false) {
+			out = append(out, group)
+			group, weight = nil, 0
+		}
+	}
+	least := t.options.Compaction.MinFiles
+	if full {
+		least = 2
+	}
+	if len(group) >= max(least, 2) {
+		out = append(out, group)
+	}
+	return out
+}
+
+// wholeBucket is all files from the first small one on, if most of them are
+// small. Spec: append, 11.2.
+func (t *Table) wholeBucket(files []manifest.DataFile) [][]manifest.DataFile {
+	if t.options.Compaction.ForceRewrite {
+		return [][]manifest.DataFile{files}
+	}
+	if len(files) < fewestFull {
+		return nil
+	}
+	size := t.options.SmallFileSize(false)
+	for len(files) > 0 && files[0].Size >= size {
+		files = files[1:]
+	}
+	small := 0
+	for i := range files {
+		if files[i].Size < size {
+			small++
+		}
+	}
+	if len(files) < fewestFull || small <= len(files)-small {
+		return nil
+	}
+	return [][]manifest.DataFile{files}
+}
+
+// window is the first stretch of neighbours that is worth joining: enough
+// files that are not too large together. rest are the files from there on
+// that a later window may begin with.
+func (t *Table) window(files []manifest.DataFile) (group, rest []manifest.DataFile) {
+	from, size := 0, int64(0)
+	for to := range files {
+		size += files[to].Size
+		switch {
+		case to-from+1 >= t.options.Compaction.MinFiles:
+			return files[from : to+1 : to+1], files[to+1:]
+		case size >= 2*t.options.TargetFileSizeFor(false):
+			size -= files[from].Size
+			from++
+		}
+	}
+	return nil, files[from:]
+}
+
+// appendWork joins the files of a task, in their order.
+func (t *Table) appendWork(task *CompactTask, progress func(rows int64)) work {
+	return func(ctx context.Context) (compactResult, error) {
+		return t.joinFiles(ctx, bucketKey{string(task.Partition), task.Bucket}, task.Files, progress)
+	}
+}
+
+// joinFiles copies the rows of files, in their order, into new files.
+func (t *Table) joinFiles(ctx context.Context, key bucketKey, files []manifest.DataFile, progress func(rows int64)) (compactResult, error) {
+	maker, err := t.makerFor(0)
+	if err != nil {
+		return compactResult{}, err
+	}
+	r, err := t.wholeReader([]byte(key.partition), key.bucket)
+	if err != nil {
+		return compactResult{}, err
+	}
+	ranked := make(rankedRun, len(files))
+	for i, f := range files {
+		ranked[i] = rankedFile{f, i}
+	}
+	out := rolling{files: maker, dir: r.dir, id: t.world.NewID(), next: files[0].MinSequence}
+	from := &countedSource{r.newRun(ctx, ranked, false, int(min(8192, max(128, mergedBytes/rowBytes(t.schema.Fields, files))))), progress}
+	err = errors.Join(copyRows(ctx, from, &out, r.parallel), from.Close(), r.external.close())
+	if err == nil {
+		err = out.roll()
+	}
+	if err != nil {
+		return compactResult{}, errors.Join(err, out.discard())
+	}
+	return compactResult{before: files, after: out.take()}, nil
+}
+
+// countedSource tells of the rows that are read.
+type countedSource struct {
+	rowSource
+	tell func(rows int64) // may be nil
+}
+
+func (c *countedSource) Next() (arrow.RecordBatch, error) {
+	rec, err := c.rowSource.Next()
+	if err == nil && c.tell != nil {
+		c.tell(rec.NumRows())
+	}
+	return rec, err
+}
+
+// appendTree is a bucket of a table without a key: its files in the order of
+// their rows, as far as compactions have not left them behind.
+type appendTree struct {
+	table *Table
+	key   bucketKey
+	all   map[fileID]bool
+	queue []manifest.DataFile
+}
+
+func (a *appendTree) update(before, after []manifest.DataFile) {
+	for i := range before {
+		delete(a.all, idOf(&before[i]))
+		a.queue = slices.DeleteFunc(a.queue, func(f manifest.DataFile) bool { return f.Name == before[i].Name })
+	}
+	for i := range after {
+		f := after[i]
+		if a.all[idOf(&f)] {
+			continue
+		}
+		a.all[idOf(&f)] = true
+		// Of what a compaction made only the last file can be worth another one.
+		if len(before) == 0 || i == len(after)-1 && f.Size < a.table.options.SmallFileSize(false) {
+			a.queue = append(a.queue, f)
+		}
+	}
+	slices.SortFunc(a.queue, appendOrder)
+}
+
+func (a *appendTree) has(f *manifest.DataFile) bool { return a.all[idOf(f)] }
+
+// runs: readers of such a table merge nothing, so writers never wait.
+func (a *appendTree) runs() int { return 0 }
+
+func (a *appendTree) pick(full bool, _ time.Time) work {
+	var group []manifest.DataFile
+	if full {
+		if groups := a.table.wholeBucket(a.queue); len(groups) > 0 {
+			group, a.queue = groups[0], nil
+		}
+	} else {
+		group, a.queue = a.table.window(a.queue)
+	}
+	if len(group) == 0 {
+		return nil
+	}
+	return func(ctx context.Context) (compactResult, error) { return a.table.joinFiles(ctx, a.key, group, nil) }
+}

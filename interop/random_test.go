@@ -19,12 +19,15 @@ type randomTable struct {
 	parts   []string
 	options map[string]string
 
-	without []string            // types that are left out
-	big     bool                // batches of some thousand rows
-	once    bool                // at most one row of a key in a batch
-	rowKind string              // the column that holds the row kind, "" for none
-	pool    []map[string]string // key values that come back, for updates
-	seen    map[string][]string // some values of each column, for filters
+	without []string // types that are left out
+	big     bool     // batches of some thousand rows
+	once    bool     // at most one row of a key in a batch
+	rowKind string   // the column that holds the row kind, "" for none
+	loose   []string // columns whose lists have no order
+	// takesDeletes are the kinds of deletes that rows may have.
+	takesDeletes []string
+	pool         []map[string]string // key values that come back, for updates
+	seen         map[string][]string // some values of each column, for filters
 }
 
 type randomColumn struct {
@@ -151,15 +154,17 @@ func (t *randomTable) keyedOptions(own []string) {
 	if r.IntN(3) == 0 {
 		t.addSequence()
 	}
-	if r.IntN(10) == 0 {
+	t.takesDeletes = []string{"-D", "-U"}
+	if !t.maybe(6, "ignore-delete", "true") {
+		t.maybe(6, "ignore-update-before", "true")
+	}
+	t.mergeEngine()
+	if r.IntN(10) == 0 && t.options["merge-engine"] == "" {
 		t.rowKind = "kind"
 		t.columns = append(t.columns, randomColumn{name: t.rowKind, typ: "STRING", notNull: true, value: func(r *rand.Rand) string {
 			return pick(r, `"+I"`, `"+I"`, `"+U"`, `"-U"`, `"-D"`)
 		}})
 		t.options["rowkind.field"] = t.rowKind
-	}
-	if !t.maybe(6, "ignore-delete", "true") {
-		t.maybe(6, "ignore-update-before", "true")
 	}
 	t.maybe(6, "data-file.thin-mode", "true")
 	t.maybe(2, "write-only", "true")
@@ -284,7 +289,7 @@ func (t *randomTable) row(inside map[string]string) (line, id string) {
 	maps.Copy(key, inside)
 	var cells []string
 	if len(t.keys) > 0 && t.rowKind == "" && r.IntN(5) == 0 {
-		cells = append(cells, `"_kind":`+pick(r, `"-D"`, `"+U"`, `"-U"`))
+		cells = append(cells, `"_kind":`+quoted(pick(r, append(t.takesDeletes, "+U")...)))
 	}
 	for _, c := range t.columns {
 		text, fixed := inside[c.name]

@@ -166,6 +166,7 @@ func (w *world) agree(what string, o table.ScanOptions, java ...string) []string
 // same compares sorted lines and shows only what differs.
 func (w *world) same(what, left string, a []string, right string, b []string) {
 	w.t.Helper()
+	a, b = w.rand.settled(a), w.rand.settled(b)
 	var onlyA, onlyB []string
 	i, k := 0, 0
 	for i < len(a) || k < len(b) {

@@ -83,7 +83,7 @@ func replayCase(t *testing.T, file string) {
 const perScript = 5
 
 // built are the merge engines that the engine can do.
-var built = []string{"deduplicate"}
+var built = []string{"aggregation", "deduplicate", "partial-update"}
 
 // drawCase draws the case of a seed; steps change with every perScript-th seed only.
 func drawCase(seed uint64) (c metaCase, err error) {

@@ -286,8 +286,22 @@ func drawConfig(r *rand.Rand, m metaTable) metaConfig {
 	maybe(4, "manifest.merge-min-count", "2")
 	maybe(5, "manifest.target-file-size", "1 kb")
 	maybe(4, "read.batch-size", "2", "7")
-	maybe(2, "num-sorted-run.compaction-trigger", "1", "2", "3")
 	maybe(4, "num-levels", "3", "9")
-	maybe(2, "write-only", "true")
+	if r.IntN(3) == 0 {
+		c.Options["write-only"] = "true"
+	}
+	maybe(2, "num-sorted-run.compaction-trigger", "1", "2", "3")
+	maybe(4, "num-sorted-run.stop-trigger", "3", "4")
+	maybe(4, "compaction.max-size-amplification-percent", "1", "1000")
+	maybe(4, "compaction.size-ratio", "1000", "0")
+	maybe(5, "compaction.force-up-level-0", "true")
+	maybe(5, "compaction.force-rewrite-all-files", "true")
+	maybe(5, "compaction.total-size-threshold", "10 kb", "1 gb")
+	maybe(5, "compaction.incremental-size-threshold", "1 b", "10 kb")
+	maybe(6, "compaction.optimization-interval", "1 ms", "1 h")
+	maybe(5, "full-compaction.delta-commits", "1", "3")
+	maybe(5, "commit.force-compact", "true")
+	maybe(5, "file.compression.per.level", "0:snappy,1:gzip", "0:lz4,5:none")
+	maybe(5, "metadata.stats-mode.per.level", "0:none", "0:counts,5:full")
 	return c
 }

@@ -64,8 +64,8 @@ func (w *world) column(name string) randomColumn {
 
 func (w *world) perform(byGo bool, s step) {
 	w.t.Helper()
-	if s.kind == "compact" { // which only Java does
-		w.javaRuns("compact", "--full")
+	if s.kind == "compact" {
+		w.compact(byGo, true)
 		return
 	}
 	if s.kind == "write" {

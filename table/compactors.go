@@ -36,6 +36,9 @@ func newCompactors(t *Table, follow *sequences, wait bool) *compactors {
 	if t.options.WriteOnly || mode == schema.Postpone || mode == schema.BucketUnaware {
 		return nil
 	}
+	if t.options.DeletionVectors && len(t.schema.PrimaryKeys) == 0 {
+		return nil // its files are joined by jobs, which see the newest vectors
+	}
 	c := &compactors{table: t, follow: follow, wait: wait, buckets: make(map[bucketKey]*bucketCompactor), touched: make(map[bucketKey]bool)}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c

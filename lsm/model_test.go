@@ -53,6 +53,8 @@ func compareAny(a, b any) int {
 		return cmp.Compare(x, y)
 	case decimal128.Num:
 		return x.Cmp(b.(decimal128.Num))
+	case string:
+		return cmp.Compare(x, b.(string))
 	case []byte:
 		return bytes.Compare(x, b.([]byte))
 	}

@@ -2,7 +2,6 @@ package partition
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
 	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/internal/rowjson/literal"
 	"github.com/tidelake/tidelake/schema"
 )
 
@@ -40,12 +40,12 @@ func (p *Paths) text(f schema.Field, v any) (string, error) {
 	case schema.Float:
 		var x float32
 		if x, ok = v.(float32); ok {
-			return javaFloat(float64(x), 32), nil
+			return literal.JavaFloat(float64(x), 32), nil
 		}
 	case schema.Double:
 		var x float64
 		if x, ok = v.(float64); ok {
-			return javaFloat(x, 64), nil
+			return literal.JavaFloat(x, 64), nil
 		}
 	case schema.Decimal:
 		var d decimal128.Num
@@ -181,31 +181,4 @@ func (p *Paths) bytes(column string, b []byte) (string, error) {
 		return "", fault.Invalid("partition column " + column + ": the bytes are no UTF-8 text, so they cannot name a directory")
 	}
 	return string(b), nil
-}
-
-// javaFloat is Java's text of a float or double: at least one digit after the
-// point, and an exponent outside 0.001 to 10 million.
-func javaFloat(v float64, bits int) string {
-	switch {
-	case math.IsNaN(v):
-		return "NaN"
-	case math.IsInf(v, 1):
-		return "Infinity"
-	case math.IsInf(v, -1):
-		return "-Infinity"
-	}
-	if size := math.Abs(v); size == 0 || (size >= 1e-3 && size < 1e7) {
-		text := strconv.FormatFloat(v, 'f', -1, bits)
-		if !strings.Contains(text, ".") {
-			text += ".0"
-		}
-		return text
-	}
-	text := strconv.FormatFloat(v, 'e', -1, bits)
-	mantissa, exponent, _ := strings.Cut(text, "e")
-	if !strings.Contains(mantissa, ".") {
-		mantissa += ".0"
-	}
-	n, _ := strconv.Atoi(exponent)
-	return mantissa + "E" + strconv.Itoa(n)
 }

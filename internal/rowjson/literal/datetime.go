@@ -191,28 +191,28 @@ func (dt DateTime) Instant(loc *time.Location) schema.TimestampValue {
 	v := dt.Wall()
 	offset := dt.Offset
 	if !dt.Zoned {
-		offset = wallOffset(dt.Days*secondsPerDay+dt.Nanos/1e9, loc)
+		offset = WallOffset(dt.Days*secondsPerDay+dt.Nanos/1e9, loc)
 	}
 	v.Millis -= int64(offset) * 1000
 	return v
 }
 
-// wallOffset is the offset in loc of a wall clock given in seconds as if it were UTC.
-func wallOffset(wall int64, loc *time.Location) int {
+// WallOffset is the offset in loc of a wall clock given in seconds as if it were UTC.
+func WallOffset(wall int64, loc *time.Location) int {
 	if loc == nil || loc == time.UTC {
 		return 0
 	}
-	before, after := offsetAt(wall-secondsPerDay, loc), offsetAt(wall+secondsPerDay, loc)
-	if before == after || offsetAt(wall-int64(before), loc) == before {
+	before, after := OffsetAt(wall-secondsPerDay, loc), OffsetAt(wall+secondsPerDay, loc)
+	if before == after || OffsetAt(wall-int64(before), loc) == before {
 		return before
 	}
-	if offsetAt(wall-int64(after), loc) == after {
+	if OffsetAt(wall-int64(after), loc) == after {
 		return after
 	}
 	return before
 }
 
-func offsetAt(second int64, loc *time.Location) int {
+func OffsetAt(second int64, loc *time.Location) int {
 	_, offset := time.Unix(second, 0).In(loc).Zone()
 	return offset
 }
@@ -374,8 +374,12 @@ func AppendDate(dst []byte, days int64) []byte {
 
 func appendTwo(dst []byte, v int) []byte { return append(dst, byte('0'+v/10%10), byte('0'+v%10)) }
 
-// AppendTime appends 10:11:12.345 of the milliseconds of a day.
+// AppendTime appends 10:11:12.345 of the milliseconds of a day. Negative ones,
+// which Paimon makes of a TIMESTAMP before 1970, count back from midnight.
 func AppendTime(dst []byte, millis int32) []byte {
+	for millis < 0 {
+		millis += secondsPerDay * 1000
+	}
 	dst = appendClock(dst, int(millis)/1000)
 	ms := int(millis) % 1000
 	return append(dst, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"strconv"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
@@ -125,4 +126,31 @@ func nibble(c byte) byte {
 		return c - 'A' + 10
 	}
 	return 255
+}
+
+// JavaFloat is Java's text of a float or double: at least one digit after the
+// point, and an exponent outside 0.001 to 10 million.
+func JavaFloat(v float64, bits int) string {
+	switch {
+	case math.IsNaN(v):
+		return "NaN"
+	case math.IsInf(v, 1):
+		return "Infinity"
+	case math.IsInf(v, -1):
+		return "-Infinity"
+	}
+	if size := math.Abs(v); size == 0 || (size >= 1e-3 && size < 1e7) {
+		text := strconv.FormatFloat(v, 'f', -1, bits)
+		if !strings.Contains(text, ".") {
+			text += ".0"
+		}
+		return text
+	}
+	text := strconv.FormatFloat(v, 'e', -1, bits)
+	mantissa, exponent, _ := strings.Cut(text, "e")
+	if !strings.Contains(mantissa, ".") { // of two digits Java takes the nearest, where one would do
+		mantissa, exponent, _ = strings.Cut(strconv.FormatFloat(v, 'e', 1, bits), "e")
+	}
+	n, _ := strconv.Atoi(exponent)
+	return mantissa + "E" + strconv.Itoa(n)
 }

@@ -2,11 +2,13 @@ package table
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/tidelake/tidelake/internal/cast"
 	"github.com/tidelake/tidelake/internal/conform"
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/schema"
@@ -20,11 +22,13 @@ type columnPlan struct {
 	ask   schema.Field // what the file reader is asked for; meaningless when absent
 	have  bool         // false: the file has no such column, it reads as null
 	same  bool         // the file's values are already of the wanted type
+	cast  cast.Func    // brings them there, nil when the column is absent
 	arrow arrow.DataType
 }
 
-// planColumns matches wanted columns to a file's own schema by id.
-func planColumns(want, file []schema.Field) ([]columnPlan, error) {
+// planColumns matches wanted columns to a file's own schema by id. Zone is the
+// session's, for casts.
+func planColumns(want, file []schema.Field, zone *time.Location) ([]columnPlan, error) {
 	plans := make([]columnPlan, len(want))
 	for i, w := range want {
 		field, err := schema.ArrowField(w)
@@ -36,13 +40,14 @@ func planColumns(want, file []schema.Field) ([]columnPlan, error) {
 		if !ok {
 			continue
 		}
-		ask, any, err := planType(f.Type, w.Type)
+		s := shaper{zone: zone, want: field.Type}
+		shape, err := s.plan(f.Type, w.Type)
 		if err != nil {
 			return nil, columnError(w.Name, err)
 		}
-		plans[i].have = any
-		plans[i].ask = schema.Field{ID: f.ID, Name: f.Name, Type: ask}
-		plans[i].same = ask.EqualIgnoringNullability(w.Type)
+		plans[i].have, plans[i].cast = shape.any, shape.apply
+		plans[i].ask = schema.Field{ID: f.ID, Name: f.Name, Type: shape.ask}
+		plans[i].same = shape.ask.EqualIgnoringNullability(w.Type)
 	}
 	return plans, nil
 }
@@ -56,80 +61,6 @@ func byID(fields []schema.Field, id int) (schema.Field, bool) {
 	return schema.Field{}, false
 }
 
-// planType prunes the file's type to what the wanted type needs. any is false
-// when nothing of it is left, which reads as null.
-func planType(file, want schema.Type) (ask schema.Type, any bool, err error) {
-	ask = file
-	switch {
-	case file.Kind != want.Kind && !widens(file, want):
-		return ask, false, castUnsupported(file, want)
-	case file.Kind == schema.Row:
-		return planRow(file, want)
-	case file.Kind == schema.Array || file.Kind == schema.Multiset || file.Kind == schema.Map:
-		elem, any, err := planType(*file.Elem, *want.Elem)
-		if err != nil {
-			return ask, false, err
-		}
-		if file.Kind == schema.Map && !file.Key.EqualIgnoringNullability(*want.Key) {
-			return ask, false, castUnsupported(file, want)
-		}
-		ask.Elem = &elem
-		return ask, any, nil
-	case !widens(file, want):
-		return ask, false, castUnsupported(file, want)
-	}
-	return ask, true, nil
-}
-
-func planRow(file, want schema.Type) (schema.Type, bool, error) {
-	ask := file
-	ask.Fields = nil
-	for _, w := range want.Fields {
-		f, ok := byID(file.Fields, w.ID)
-		if !ok {
-			continue
-		}
-		member, any, err := planType(f.Type, w.Type)
-		if err != nil {
-			return ask, false, fmt.Errorf("member %q: %w", w.Name, err)
-		}
-		if any {
-			f.Type = member
-			ask.Fields = append(ask.Fields, f)
-		}
-	}
-	return ask, len(ask.Fields) > 0, nil
-}
-
-func castUnsupported(file, want schema.Type) error {
-	return fault.Unsupported(fmt.Sprintf("reading values written as %s through type %s", file, want),
-		"only widening is built; read the snapshots before the type change by id, or rewrite the table with Spark or Flink")
-}
-
-// widens tells that every value of one scalar type is a value of the other,
-// in the same form or in one that conform makes without loss.
-func widens(from, to schema.Type) bool {
-	switch to.Kind {
-	case schema.SmallInt, schema.Int, schema.BigInt:
-		return from.Kind >= schema.TinyInt && from.Kind <= to.Kind
-	case schema.Double:
-		return from.Kind == schema.Float || from.Kind == schema.Double
-	case schema.VarChar:
-		return (from.Kind == schema.Char || from.Kind == schema.VarChar) && from.Length <= to.Length
-	case schema.VarBinary:
-		return (from.Kind == schema.Binary || from.Kind == schema.VarBinary) && from.Length <= to.Length
-	case schema.Decimal:
-		return from.Kind == to.Kind && from.Scale <= to.Scale && from.Precision-from.Scale <= to.Precision-to.Scale
-	case schema.Timestamp, schema.TimestampLTZ:
-		return from.Kind == to.Kind && from.Precision <= to.Precision
-	case schema.Char, schema.Binary:
-		return from.Kind == to.Kind && from.Length == to.Length
-	case schema.Time:
-		return from.Kind == to.Kind
-	}
-	return from.Kind == to.Kind
-}
-
 // apply brings a column as the file has it to the wanted type; nil is an absent column.
 func (p *columnPlan) apply(col arrow.Array, rows int, mem memory.Allocator) (arrow.Array, error) {
 	if !p.have {
@@ -139,62 +70,125 @@ func (p *columnPlan) apply(col arrow.Array, rows int, mem memory.Allocator) (arr
 		col.Retain()
 		return col, nil
 	}
-	out, err := reshape(col, p.ask.Type, p.want.Type, p.arrow, mem)
+	out, err := p.cast(col, mem)
 	if err != nil {
 		return nil, columnError(p.want.Name, err)
 	}
 	return out, nil
 }
 
-// reshape renames, reorders, adds and widens within nested types.
-func reshape(col arrow.Array, from, to schema.Type, want arrow.DataType, mem memory.Allocator) (arrow.Array, error) {
-	switch to.Kind {
-	case schema.Array:
-		l := col.(*array.List)
-		elems, err := reshape(l.ListValues(), *from.Elem, *to.Elem, want.(*arrow.ListType).Elem(), mem)
+// shaper plans how values of one type become values of another.
+type shaper struct {
+	zone *time.Location
+	want arrow.DataType
+}
+
+// shape is such a plan: what of the file's type is needed at all, and the way
+// from there. any is false when nothing of it is left, which reads as null.
+type shape struct {
+	ask   schema.Type
+	any   bool
+	apply cast.Func
+}
+
+func (s shaper) plan(file, want schema.Type) (shape, error) {
+	switch {
+	case file.Kind == want.Kind && file.Kind == schema.Row:
+		return s.row(file, want)
+	case file.Kind == want.Kind && (file.Kind == schema.Array || file.Kind == schema.Map):
+		return s.elements(file, want)
+	case file.EqualIgnoringNullability(want):
+		conformed := func(col arrow.Array, mem memory.Allocator) (arrow.Array, error) { return conform.Array(col, s.want, mem) }
+		return shape{file, true, conformed}, nil
+	}
+	f, err := cast.New(file, want, s.zone)
+	return shape{file, true, f}, err
+}
+
+// elements plans the elements of an ARRAY or the values of a MAP.
+func (s shaper) elements(file, want schema.Type) (shape, error) {
+	if file.Kind == schema.Map && !file.Key.EqualIgnoringNullability(*want.Key) {
+		return shape{}, fault.Corrupt("", fmt.Sprintf("the keys of %s became %s, which no alteration does", file, want), nil)
+	}
+	inner := shaper{zone: s.zone}
+	switch t := s.want.(type) {
+	case *arrow.MapType:
+		inner.want = t.ItemType()
+	case *arrow.ListType:
+		inner.want = t.Elem()
+	}
+	elem, err := inner.plan(*file.Elem, *want.Elem)
+	if err != nil {
+		return shape{}, err
+	}
+	out := shape{file, elem.any, nil}
+	out.ask.Elem = &elem.ask
+	out.apply = func(col arrow.Array, mem memory.Allocator) (arrow.Array, error) {
+		if m, ok := col.(*array.Map); ok {
+			return castMap(m, elem.apply, s.want.(*arrow.MapType), mem)
+		}
+		elems, err := elem.apply(col.(*array.List).ListValues(), mem)
 		if err != nil {
 			return nil, err
 		}
 		defer elems.Release()
-		return withChildren(col.Data(), want, elems.Data()), nil
-	case schema.Map:
-		return reshapeMap(col.(*array.Map), from, to, want.(*arrow.MapType), mem)
-	case schema.Row:
-		return reshapeRow(col.(*array.Struct), from, to, want.(*arrow.StructType), mem)
+		return withChildren(col.Data(), s.want, elems.Data()), nil
 	}
-	return conform.Array(col, want, mem)
+	return out, nil
 }
 
-func reshapeMap(m *array.Map, from, to schema.Type, want *arrow.MapType, mem memory.Allocator) (arrow.Array, error) {
+func castMap(m *array.Map, items cast.Func, want *arrow.MapType, mem memory.Allocator) (arrow.Array, error) {
 	// Not Keys and Items, which do not see where a slice of entries begins.
 	old := m.ListValues().(*array.Struct)
-	items, err := reshape(old.Field(1), *from.Elem, *to.Elem, want.ItemType(), mem)
+	made, err := items(old.Field(1), mem)
 	if err != nil {
 		return nil, err
 	}
-	defer items.Release()
-	entries := array.NewData(want.Elem(), old.Len(), []*memory.Buffer{nil}, []arrow.ArrayData{old.Field(0).Data(), items.Data()}, 0, 0)
+	defer made.Release()
+	entries := array.NewData(want.Elem(), old.Len(), []*memory.Buffer{nil}, []arrow.ArrayData{old.Field(0).Data(), made.Data()}, 0, 0)
 	defer entries.Release()
 	return withChildren(m.Data(), want, entries), nil
 }
 
-func reshapeRow(s *array.Struct, from, to schema.Type, want *arrow.StructType, mem memory.Allocator) (arrow.Array, error) {
-	kids := make([]arrow.ArrayData, len(to.Fields))
-	for i, w := range to.Fields {
-		at := -1
-		for j, f := range from.Fields {
-			if f.ID == w.ID {
-				at = j
-			}
+// row plans the members of a ROW, matched by id.
+func (s shaper) row(file, want schema.Type) (shape, error) {
+	out := shape{ask: file}
+	out.ask.Fields = nil
+	typ := s.want.(*arrow.StructType)
+	from := make([]int, len(want.Fields)) // member of the asked ROW, -1 for none
+	casts := make([]cast.Func, len(want.Fields))
+	for i, w := range want.Fields {
+		from[i] = -1
+		f, ok := byID(file.Fields, w.ID)
+		if !ok {
+			continue
 		}
+		member, err := shaper{s.zone, typ.Field(i).Type}.plan(f.Type, w.Type)
+		if err != nil {
+			return out, fmt.Errorf("member %q: %w", w.Name, err)
+		}
+		if member.any {
+			f.Type = member.ask
+			from[i], casts[i] = len(out.ask.Fields), member.apply
+			out.ask.Fields = append(out.ask.Fields, f)
+		}
+	}
+	out.any = len(out.ask.Fields) > 0
+	out.apply = func(col arrow.Array, mem memory.Allocator) (arrow.Array, error) {
+		return castRow(col.(*array.Struct), from, casts, typ, mem)
+	}
+	return out, nil
+}
+
+func castRow(s *array.Struct, from []int, casts []cast.Func, want *arrow.StructType, mem memory.Allocator) (arrow.Array, error) {
+	kids := make([]arrow.ArrayData, len(from))
+	for i, at := range from {
 		var member arrow.Array
+		var err error
 		if at < 0 {
 			member = array.MakeArrayOfNull(mem, want.Field(i).Type, s.Len())
-		} else {
-			var err error
-			if member, err = reshape(s.Field(at), from.Fields[at].Type, w.Type, want.Field(i).Type, mem); err != nil {
-				return nil, err
-			}
+		} else if member, err = casts[i](s.Field(at), mem); err != nil {
+			return nil, err
 		}
 		defer member.Release()
 		kids[i] = member.Data()

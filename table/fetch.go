@@ -101,7 +101,7 @@ func (q *fetcher) read(ctx context.Context, file int, rows []datafile.RowRange) 
 	if err != nil {
 		return nil, err
 	}
-	plans, err := planColumns(q.fields, own.Fields)
+	plans, err := planColumns(q.fields, own.Fields, t.settings.TimeZone)
 	if err != nil {
 		return nil, &fault.Error{File: meta.Name, Err: err}
 	}

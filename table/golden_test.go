@@ -27,7 +27,6 @@ import (
 // refused lists the golden tables that real Paimon wrote and that are not
 // read yet, with a word of the reason. The list shrinks as features come.
 var refused = map[string]string{
-	"evolve_types":          `INT through type STRING`,
 	"format_orc_lz4":        `orc data files`,
 	"manifest_parquet_zstd": `manifest.format`,
 	"types_pk_orc":          `orc data files`,

@@ -130,7 +130,7 @@ func (f *keyFile) openParquet(ctx context.Context, h *fileHandle) ([]datafile.Zo
 
 // plan is planRows for this file, which has all columns of its schema.
 func (f *keyFile) plan(h *fileHandle, want []schema.Field, system bool) (*rowPlan, error) {
-	p, err := planRows(want, h.own, system)
+	p, err := planRows(want, h.own, system, f.table.settings.TimeZone)
 	if err != nil {
 		return nil, &fault.Error{File: f.meta.Name, Err: err}
 	}

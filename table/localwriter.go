@@ -28,7 +28,7 @@ func (c *localFiles) write(ctx context.Context, f *lookupFile) (*localFile, erro
 	if err != nil {
 		return nil, err
 	}
-	plan, err := planRows(c.lookup.stored, own, true)
+	plan, err := planRows(c.lookup.stored, own, true, f.table.settings.TimeZone)
 	if err != nil {
 		return nil, &fault.Error{File: f.meta.Name, Err: err}
 	}

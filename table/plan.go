@@ -179,24 +179,13 @@ func nameSet(fields []schema.Field) map[string]bool {
 	return set
 }
 
-// fileMayMatch tests a filter against a file's value statistics. Statistics
-// are those of the columns as the file's own schema has them; a column whose
-// type has changed since is taken as unknown.
+// fileMayMatch tests a filter against a file's value statistics.
 func (s *Scan) fileMayMatch(ctx context.Context, filter predicate.Expr, f *manifest.DataFile) bool {
 	own, err := s.table.schemas.get(ctx, f.SchemaID)
 	if err != nil {
 		return true // reading the file will name the error
 	}
-	stats := f.ValueColumns(own.Fields)
-	return filter.MayMatch(func(name string) (any, any, int64, bool) {
-		want, _ := s.schema.Field(name)
-		for _, have := range own.Fields {
-			if have.ID == want.ID && have.Type.EqualIgnoringNullability(want.Type) {
-				return stats(have.Name)
-			}
-		}
-		return nil, nil, -1, false
-	}, f.Rows)
+	return filter.MayMatch(throughSchema(s.schema, own.Fields, f.ValueColumns(own.Fields), f.Rows), f.Rows)
 }
 
 // splitBucket packs the files of one bucket; vectors is nil when the bucket never had one.

@@ -1,6 +1,8 @@
 package table
 
 import (
+	"time"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -23,11 +25,11 @@ var systemFields = []schema.Field{
 }
 
 // planRows plans to read columns from files of a schema, with the sequence
-// number and the kind of each row before them if system is set.
-func planRows(want []schema.Field, own *schema.Table, system bool) (*rowPlan, error) {
+// number and the kind of each row before them if system is set. Zone is the session's, for casts.
+func planRows(want []schema.Field, own *schema.Table, system bool, zone *time.Location) (*rowPlan, error) {
 	p := &rowPlan{}
 	var err error
-	if p.columns, err = planColumns(want, own.Fields); err != nil {
+	if p.columns, err = planColumns(want, own.Fields, zone); err != nil {
 		return nil, err
 	}
 	result := want

@@ -138,7 +138,7 @@ func (f *fileRun) openNext() error {
 	if err != nil {
 		return err
 	}
-	if f.plans, err = planColumns(f.want, own.Fields); err != nil {
+	if f.plans, err = planColumns(f.want, own.Fields, s.table.settings.TimeZone); err != nil {
 		return &fault.Error{File: meta.Name, Err: err}
 	}
 	f.places.narrow(meta.Name, f.plans)
@@ -220,14 +220,15 @@ func (f *fileRun) keep(meta *manifest.DataFile, own *schema.Table) func(func(str
 		return nil
 	}
 	return func(stats func(string) (datafile.ColumnStats, bool), rows int64) bool {
+		evolved := throughSchema(f.split.scan.schema, own.Fields, func(name string) (any, any, int64, bool) {
+			c, ok := stats(name)
+			return c.Min, c.Max, c.Nulls, ok
+		}, rows)
 		known := func(name string) (any, any, int64, bool) {
-			want, _ := f.split.scan.schema.Field(name)
-			have, ok := byID(own.Fields, want.ID)
-			if !ok || !have.Type.EqualIgnoringNullability(want.Type) || f.split.constant[name] != nil {
+			if f.split.constant[name] != nil {
 				return nil, nil, -1, false
 			}
-			c, ok := stats(have.Name)
-			return c.Min, c.Max, c.Nulls, ok
+			return evolved(name)
 		}
 		if f.within != nil {
 			if least, greatest, _, _ := known(f.within.field.Name); !f.within.overlaps(least, greatest) {

@@ -212,6 +212,7 @@ func WallOffset(wall int64, loc *time.Location) int {
 	return before
 }
 
+// OffsetAt is the offset of loc from UTC, in seconds, at a moment given in seconds since 1970.
 func OffsetAt(second int64, loc *time.Location) int {
 	_, offset := time.Unix(second, 0).In(loc).Zone()
 	return offset

@@ -24,7 +24,7 @@ type compaction struct {
 	top         int  // the bucket's highest level
 	dropDeletes bool // nothing older lies below the unit
 
-	progress func(rows int64) // told of rows read; may be nil
+	progress func(rows int64) // told of rows read, by several goroutines; may be nil
 }
 
 // compactResult is what a compaction did: files to take out of the bucket and
@@ -107,12 +107,14 @@ func (c *compaction) run(ctx context.Context) (done compactResult, err error) {
 // rewrite merges sections, one after the other, into files of their own.
 func (c *compaction) rewrite(ctx context.Context, r *unitReader, out *rolling, sections [][]lsm.SortedRun) error {
 	for _, section := range sections {
-		rows, err := r.open(ctx, section)
+		err := c.inRanges(ctx, r, out, section, func(ctx context.Context, out *rolling, within *keyRange) error {
+			rows, err := r.open(ctx, section, within)
+			if err != nil {
+				return err
+			}
+			return errors.Join(copyRows(ctx, rows, out, r.split.parallel), rows.Close())
+		})
 		if err != nil {
-			return err
-		}
-		err = copyRows(ctx, rows, out, r.split.parallel)
-		if err := errors.Join(err, rows.Close()); err != nil {
 			return err
 		}
 	}

@@ -13,3 +13,10 @@ func SetJudgeAfter(n int64) (restore func()) {
 	judgeAfter = n
 	return func() { judgeAfter = before }
 }
+
+// SetCompactions makes room for n compactions; call what it returns in the end.
+func SetCompactions(n int) (restore func()) {
+	before := compactions
+	compactions = make(chan struct{}, n)
+	return func() { compactions = before }
+}

@@ -67,12 +67,12 @@ func (t *Table) wholeReader(partition []byte, bucket int) (*splitReader, error) 
 
 func (r *unitReader) close() error { return r.split.external.close() }
 
-// open starts a section.
-func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun) (rowSource, error) {
+// open starts a section of several runs, or a range of its keys; nil is all of them.
+func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *keyRange) (rowSource, error) {
 	batch := int(min(8192, max(128, unitBytes/r.rowSize/int64(2*len(section)))))
 	runs := make([]lsm.Run, len(section))
 	for i, files := range section {
-		runs[i] = r.run(ctx, files, batch)
+		runs[i] = r.run(ctx, files, batch, within)
 		if r.split.parallel > 1 {
 			runs[i] = lsm.Prefetch(runs[i], 1)
 		}
@@ -90,16 +90,22 @@ func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun) (rowSour
 }
 
 // run reads the files of a sorted run, without the records that have expired.
-func (r *unitReader) run(ctx context.Context, files lsm.SortedRun, batch int) lsm.Run {
-	ranked := make(rankedRun, len(files))
-	for i, f := range files {
-		ranked[i] = rankedFile{f, r.ranks[f.Name]}
-	}
-	var run lsm.Run = r.split.newRun(ctx, ranked, true, batch)
+func (r *unitReader) run(ctx context.Context, files lsm.SortedRun, batch int, within *keyRange) lsm.Run {
+	own := r.split.newRun(ctx, r.ranked(files), true, batch)
+	own.within = within
+	var run lsm.Run = own
 	if r.c.progress != nil {
 		run = &countedRun{run, r.c.progress}
 	}
 	return r.c.table.expiry.filter(r.c.table, run)
+}
+
+func (r *unitReader) ranked(files lsm.SortedRun) rankedRun {
+	out := make(rankedRun, len(files))
+	for i, f := range files {
+		out[i] = rankedFile{f, r.ranks[f.Name]}
+	}
+	return out
 }
 
 // countedRun tells of the rows that are read.

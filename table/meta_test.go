@@ -37,13 +37,15 @@ func TestEveryConfigurationGivesTheModelsTable(t *testing.T) {
 	for lane := range uint64(4) {
 		t.Run(strconv.FormatUint(lane, 10), func(t *testing.T) {
 			t.Parallel()
+			dir := t.TempDir()
 			for seed := first + lane; seed < first+cases; seed += 4 {
 				c, err := drawCase(seed)
 				if err != nil {
 					t.Fatalf("seed %d: %v", seed, err)
 				}
-				if err := c.run(); err != nil {
-					c, err = c.shrink(err, metaCase.run)
+				run := func(c metaCase) error { return c.run(dir) }
+				if err := run(c); err != nil {
+					c, err = c.shrink(err, run)
 					t.Fatalf("seed %d: %v\nreplay with TIDELAKE_META_REPLAY=file and this in the file:\n%s", seed, err, c)
 				}
 			}
@@ -74,7 +76,7 @@ func replayCase(t *testing.T, file string) {
 	if err := json.Unmarshal(data, &c); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.run(); err != nil {
+	if err := c.run(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -144,6 +146,8 @@ func trace(c metaCase, merging *rand.Rand) ([]string, error) {
 	var errs []error
 	for _, s := range c.Steps {
 		switch s.Do {
+		case "alter":
+			errs = append(errs, s.alter(m))
 		case "drop":
 			m.Drop(s.Inside)
 		case "overwrite":
@@ -164,7 +168,7 @@ func trace(c metaCase, merging *rand.Rand) ([]string, error) {
 	rows, err := m.Rows()
 	var lines []string
 	for _, row := range rows {
-		lines = append(lines, m.Line(row, sc.Fields))
+		lines = append(lines, m.Line(row, m.Schema.Fields))
 	}
 	slices.Sort(lines)
 	return lines, errors.Join(append(errs, err)...)

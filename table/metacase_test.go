@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/tidelake/tidelake/schema"
@@ -34,6 +35,7 @@ type metaColumn struct {
 // metaStep is one thing done to the table.
 type metaStep struct {
 	Do     string            // write, overwrite, drop, compact, alter
+	Change []string          `json:",omitempty"` // of alter: verb and text
 	Rows   []string          `json:"-"`
 	Inside map[string]string `json:",omitempty"` // partition values as JSON
 	Full   bool              `json:",omitempty"` // of compact
@@ -205,7 +207,7 @@ func (m *metaTable) maybe(r *rand.Rand, odds int, key string, values ...string) 
 }
 
 // drawRows draws rows that the rules allow.
-func drawRows(r *rand.Rand, m metaTable, makers map[string]maker, rule *rules, inside map[string]string) []string {
+func drawRows(r *rand.Rand, makers map[string]maker, rule *rules, inside map[string]string) []string {
 	var out []string
 	for range oneOf(r, 1, 3, 10, 40) {
 		kind := "+I"
@@ -213,10 +215,10 @@ func drawRows(r *rand.Rand, m metaTable, makers map[string]maker, rule *rules, i
 			kind = oneOf(r, "-D", "-D", "-U", "+U")
 		}
 		cells := []string{fmt.Sprintf(`"_kind":%q`, kind)}
-		if _, given := m.Options["rowkind.field"]; given {
+		if rule.option("rowkind.field") != "" {
 			cells = nil
 		}
-		for _, c := range m.Columns {
+		for _, c := range rule.model.Schema.Fields {
 			text, fixed := inside[c.Name]
 			switch {
 			case fixed:
@@ -254,14 +256,62 @@ func drawSteps(r *rand.Rand, m metaTable, makers map[string]maker) ([]metaStep, 
 			s = metaStep{Do: "overwrite", Inside: map[string]string{"p": makers["p"](r)}}
 		case n < 6:
 			s = metaStep{Do: "compact", Full: r.IntN(2) == 0}
+		case n == 6:
+			if change := drawChange(r, rule.model.Schema, makers); change != nil {
+				s = metaStep{Do: "alter", Change: change}
+			}
 		}
-		rule.begin(s)
+		if err := rule.begin(s); err != nil {
+			return nil, err
+		}
 		if s.Do == "write" || s.Do == "overwrite" {
-			s.Rows = drawRows(r, m, makers, rule, s.Inside)
+			s.Rows = drawRows(r, makers, rule, s.Inside)
 		}
 		steps = append(steps, s)
 	}
 	return steps, nil
+}
+
+// wider are the types that a column may be given.
+var wider = map[string][]string{
+	"TINYINT": {"SMALLINT", "INT", "BIGINT"}, "SMALLINT": {"INT", "BIGINT"}, "INT": {"BIGINT"},
+	"FLOAT": {"DOUBLE"}, "DECIMAL(9, 2)": {"DECIMAL(30, 2)"},
+}
+
+// drawChange draws an alteration that leaves keys, sequences and functions
+// alone; nil if there is nothing to change. Makers follow.
+func drawChange(r *rand.Rand, sc *schema.Table, makers map[string]maker) []string {
+	free := func(name string) bool {
+		plain := name[0] == 'c' || name[0] == 'n'
+		for key, value := range sc.Options {
+			plain = plain && !strings.HasPrefix(key, "fields."+name+".") && !slices.Contains(strings.Split(value, ","), name)
+		}
+		return plain
+	}
+	fresh := fmt.Sprintf("n%d", r.IntN(10_000))
+	f := sc.Fields[r.IntN(len(sc.Fields))]
+	if r.IntN(3) == 0 || !free(f.Name) {
+		typ := oneOf(r, metaScalars...)
+		makers[fresh] = orNull(valuesOf(typ))
+		return []string{"add", fresh + " " + typ + oneOf(r, "", " FIRST", " AFTER "+f.Name)}
+	}
+	switch r.IntN(4) {
+	case 0:
+		return []string{"drop", f.Name}
+	case 1:
+		makers[fresh] = makers[f.Name]
+		return []string{"rename", f.Name + " TO " + fresh}
+	case 2:
+		if to := wider[typeName(f.Type)]; to != nil {
+			typ := oneOf(r, to...)
+			makers[f.Name] = orNull(valuesOf(typ))
+			return []string{"type", f.Name + " " + typ}
+		}
+	}
+	if f.Name == sc.Fields[0].Name {
+		return []string{"move", f.Name + " LAST"}
+	}
+	return []string{"move", f.Name + " FIRST"}
 }
 
 // drawConfig draws what must not matter.

@@ -2,6 +2,7 @@ package table_test
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -46,9 +47,11 @@ func (u *rules) fields(names string) []schema.Field {
 }
 
 // begin forgets keys whose partitions a step replaces.
-func (u *rules) begin(s metaStep) {
+func (u *rules) begin(s metaStep) error {
 	u.fresh = nil
 	switch {
+	case s.Do == "alter":
+		return s.alter(u.model)
 	case s.Do == "drop" || s.Do == "overwrite" && (len(s.Inside) > 0 || len(u.model.Schema.PartitionKeys) == 0):
 		for part := range u.past {
 			if len(s.Inside) == 0 || part == s.Inside["p"]+" " {
@@ -58,6 +61,20 @@ func (u *rules) begin(s metaStep) {
 	case s.Do == "overwrite":
 		u.fresh = map[string]bool{}
 	}
+	return nil
+}
+
+// alter gives a model the schema that follows its own.
+func (s metaStep) alter(m *model.Table) error {
+	changes, err := schema.ParseChange(s.Change[0], s.Change[1])
+	if err != nil {
+		return err
+	}
+	next, err := m.Schema.Alter(changes, true, 1)
+	if err == nil {
+		m.Alter(next)
+	}
+	return err
 }
 
 // allow tells whether a row may come now, and remembers it if it may.
@@ -252,9 +269,23 @@ func (c metaCase) allowed() bool {
 		return false
 	}
 	for _, s := range c.Steps {
-		u.begin(s)
-		if slices.ContainsFunc(s.Rows, func(row string) bool { return !u.allow(row) }) {
+		if u.begin(s) != nil {
 			return false
+		}
+		for _, row := range s.Rows {
+			var cells map[string]any
+			if err := json.Unmarshal([]byte(row), &cells); err != nil {
+				return false
+			}
+			delete(cells, "_kind")
+			for name := range cells {
+				if u.model.Schema.Index(name) < 0 {
+					return false
+				}
+			}
+			if !u.allow(row) {
+				return false
+			}
 		}
 	}
 	return true

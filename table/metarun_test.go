@@ -32,11 +32,12 @@ type metaRun struct {
 	commits int
 	model   *model.Table
 	then    map[int64][]string // the rows of each snapshot
+	dir     string             // of local files
 }
 
 // run does a case, and says where engine and model part, or why it could not go on.
-func (c metaCase) run() (err error) {
-	m := &metaRun{metaCase: c, random: rand.New(rand.NewPCG(c.Seed, 2)), store: store.NewMem(), then: map[int64][]string{}}
+func (c metaCase) run(dir string) (err error) {
+	m := &metaRun{metaCase: c, random: rand.New(rand.NewPCG(c.Seed, 2)), store: store.NewMem(), then: map[int64][]string{}, dir: dir}
 	m.alloc = memory.NewCheckedAllocator(memory.NewGoAllocator())
 	m.parts = virtual(m.alloc)
 	defer func() {
@@ -142,7 +143,14 @@ func (m *metaRun) step(s metaStep) error {
 		}
 		return c.DropPartitions(ctx, 1, m.row(s.Inside))
 	case "compact":
-		return m.compact(s.Full)
+		tab, err := m.open()
+		if err != nil {
+			return err
+		}
+		_, err = tab.Compact(ctx, table.CompactOptions{Full: s.Full})
+		return err
+	case "alter":
+		return m.alter(s)
 	}
 	return fmt.Errorf("no step %q", s.Do)
 }
@@ -231,7 +239,7 @@ func (m *metaRun) look(last bool) error {
 	if err != nil {
 		return err
 	}
-	if snap != nil {
+	if snap != nil && m.then[snap.ID] == nil { // an alteration makes no snapshot
 		m.then[snap.ID] = m.lines(rows, m.model.Schema.Fields)
 	}
 	if !last && m.random.IntN(2) == 0 {
@@ -240,7 +248,10 @@ func (m *metaRun) look(last bool) error {
 	if m.table, err = m.open(); err != nil {
 		return err
 	}
-	if err := m.compare("rows", table.ScanOptions{}, rows); err != nil || !last {
+	if err := m.compare("rows", table.ScanOptions{}, rows); err != nil {
+		return err
+	}
+	if err := m.get(rows); err != nil || !last {
 		return err
 	}
 	for range 3 {
@@ -316,12 +327,8 @@ func (m *metaRun) same(what string, o table.ScanOptions, want []string) error {
 	if err != nil {
 		return err
 	}
-	sc := &schema.Table{Fields: s.Fields(), Options: maps.Clone(m.model.Schema.Options)}
-	delete(sc.Options, "rowkind.field") // which the columns may leave out
-	normal := model.New(sc)
 	for i, line := range got {
-		_, row := normal.Decode(line)
-		got[i] = normal.Line(row, sc.Fields)
+		got[i] = m.normal(s.Fields(), line)
 	}
 	slices.Sort(got)
 	if d := cmp.Diff(want, got); d != "" && strings.Join(want, "") != strings.Join(got, "") {
@@ -354,5 +361,109 @@ func (m *metaRun) end() error {
 	return nil
 }
 
-// compact is what the engine cannot do yet.
-func (m *metaRun) compact(bool) error { return nil }
+// alter changes the schema; writers are opened anew after it.
+func (m *metaRun) alter(s metaStep) error {
+	if err := s.alter(m.model); err != nil {
+		return err
+	}
+	changes, err := schema.ParseChange(s.Change[0], s.Change[1])
+	if err != nil {
+		return err
+	}
+	if _, err := m.table.Alter(ctx, changes...); err != nil {
+		return err
+	}
+	for i := range m.writers {
+		if err := m.closeWriter(i); err != nil {
+			return err
+		}
+	}
+	m.table, err = m.open()
+	return err
+}
+
+// get asks for keys one by one: those of the model's rows and some others.
+func (m *metaRun) get(rows []map[int]any) error {
+	look, err := m.table.NewLookup(ctx, table.LookupOptions{Dir: m.dir})
+	if err != nil {
+		return err
+	}
+	want := map[string]string{}
+	for _, row := range rows {
+		_, key := m.model.Place(row)
+		want[key] = m.model.Line(row, m.model.Schema.Fields)
+	}
+	var asked []string
+	for _, s := range m.Steps {
+		asked = append(asked, s.Rows...)
+	}
+	m.random.Shuffle(len(asked), func(i, j int) { asked[i], asked[j] = asked[j], asked[i] })
+	asked = asked[:min(len(asked), 30)]
+	if len(asked) > 0 {
+		err = m.ask(look, asked, want)
+	}
+	return errors.Join(err, look.Close())
+}
+
+// ask looks up the keys of rows that were written at some time.
+func (m *metaRun) ask(look *table.Lookup, asked []string, want map[string]string) error {
+	dec, err := rowjson.NewDecoder(look.KeyFields(), rowjson.Options{Alloc: m.alloc})
+	if err != nil {
+		return err
+	}
+	names := map[string]bool{}
+	for _, f := range look.KeyFields() {
+		names[f.Name] = true
+	}
+	var keys []string
+	for _, row := range asked {
+		var cells map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(row), &cells); err != nil {
+			return err
+		}
+		maps.DeleteFunc(cells, func(name string, _ json.RawMessage) bool { return !names[name] })
+		text, err := json.Marshal(cells)
+		if err != nil {
+			return err
+		}
+		if err := dec.Row(text); err != nil {
+			return err
+		}
+		_, decoded := model.New(&schema.Table{Fields: look.KeyFields()}).Decode(string(text))
+		_, key := m.model.Place(decoded)
+		keys = append(keys, key)
+	}
+	rec, _ := dec.Flush()
+	defer rec.Release()
+	found, err := look.GetBatch(ctx, rec)
+	if err != nil {
+		return err
+	}
+	defer found.Release()
+	enc, err := rowjson.NewEncoder(look.Fields())
+	if err != nil {
+		return err
+	}
+	if err := enc.Bind(found.Batch); err != nil {
+		return err
+	}
+	for i, at := range found.At {
+		got := ""
+		if at >= 0 {
+			got = m.normal(look.Fields(), string(enc.AppendRow(nil, int(at))))
+		}
+		if got != want[keys[i]] {
+			return fmt.Errorf("get %s: %s, want %s", keys[i], got, want[keys[i]])
+		}
+	}
+	return nil
+}
+
+// normal prints a row of the engine as the model prints its own.
+func (m *metaRun) normal(fields []schema.Field, line string) string {
+	sc := &schema.Table{Fields: fields, Options: maps.Clone(m.model.Schema.Options)}
+	delete(sc.Options, "rowkind.field") // which the columns may leave out
+	t := model.New(sc)
+	_, row := t.Decode(line)
+	return t.Line(row, fields)
+}

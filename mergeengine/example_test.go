@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/RoaringBitmap/roaring/v2/roaring64"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/tidelake/tidelake/catalog"
@@ -73,6 +75,36 @@ options: {bucket: 1, merge-engine: acme.by-priority}`)
 	// Output:
 	// 1 register 9
 	// 2 hearsay 2
+}
+
+// A column of bitmaps: the users seen, whatever the number of rows that said so.
+func ExampleEncodeBitmap64() {
+	t := create(`
+columns:
+  - {name: day, type: DATE NOT NULL}
+  - {name: users, type: BYTES}
+primary-key: [day]
+options: {bucket: 1, merge-engine: aggregation, fields.users.aggregate-function: rbm64}`)
+	day := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)
+	for _, seen := range [][]uint64{{7, 1 << 40}, {7, 8}} {
+		users, err := mergeengine.EncodeBitmap64(roaring64.BitmapOf(seen...))
+		if err != nil {
+			panic(err)
+		}
+		put(t, table.Row{"day": day, "users": users})
+	}
+	s, err := t.Scan(context.Background(), table.ScanOptions{Columns: []string{"users"}})
+	if err != nil {
+		panic(err)
+	}
+	for rec, err := range s.Batches(context.Background()) {
+		if err != nil {
+			panic(err)
+		}
+		users, err := mergeengine.DecodeBitmap64(rec.Column(0).(*array.Binary).Value(0))
+		fmt.Println(users.ToArray(), err)
+	}
+	// Output: [7 8 1099511627776] <nil>
 }
 
 func create(definition string) *table.Table {

@@ -139,36 +139,44 @@ func (s bitmap64) addLate(b []byte) error { return s.add(b) }
 func (s bitmap64) bytes() ([]byte, error) { return bitmap.Write64(s.Bitmap) }
 
 // hllSketch is the union of hll_sketch. Its size may depend on which sketch
-// comes first.
+// comes first, and its estimate, by some billionths, on the places that values
+// have in a table: so it is written and read again between two, as in Paimon.
 type hllSketch struct {
-	acc   sketch.HLL
-	empty bool
+	acc  []byte
+	some bool
 }
 
-func newHLL() (set, error) { return &hllSketch{empty: true}, nil }
+func newHLL() (set, error) { return &hllSketch{}, nil }
 
-func (s *hllSketch) reset() { *s = hllSketch{empty: true} }
+func (s *hllSketch) reset() { *s = hllSketch{} }
 
 func (s *hllSketch) add(b []byte) error {
-	return s.join(b, func(in sketch.HLL) (sketch.HLL, error) { return s.acc.Union(in) })
-}
-
-func (s *hllSketch) addLate(b []byte) error {
-	return s.join(b, func(in sketch.HLL) (sketch.HLL, error) { return in.Union(s.acc) })
-}
-
-func (s *hllSketch) join(b []byte, union func(in sketch.HLL) (sketch.HLL, error)) error {
-	in, err := sketch.ReadHLL(b)
-	if err == nil && !s.empty {
-		in, err = union(in)
+	if !s.some {
+		s.acc, s.some = b, true
+		return nil
 	}
+	return s.join(s.acc, b)
+}
+
+func (s *hllSketch) addLate(b []byte) error { return s.join(b, s.acc) }
+
+func (s *hllSketch) join(first, second []byte) error {
+	a, err := sketch.ReadHLL(first)
+	if err != nil {
+		return err
+	}
+	b, err := sketch.ReadHLL(second)
+	if err != nil {
+		return err
+	}
+	u, err := a.Union(b)
 	if err == nil {
-		s.acc, s.empty = in, false
+		s.acc, err = u.Bytes()
 	}
 	return err
 }
 
-func (s *hllSketch) bytes() ([]byte, error) { return s.acc.Bytes() }
+func (s *hllSketch) bytes() ([]byte, error) { return s.acc, nil }
 
 // thetaSketch is the union of theta_sketch.
 type thetaSketch struct{ union *sketch.Theta }

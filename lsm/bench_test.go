@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/tidelake/tidelake/mergeengine"
+	"github.com/tidelake/tidelake/schema"
 )
 
 // Rows of the benchmarks: a key and nine columns, like an order line.
@@ -135,7 +139,7 @@ func benchRuns(s *arrow.Schema, runs, rows int, keys func(run, i int, rng *rand.
 	return out
 }
 
-func benchMerge(b *testing.B, s *arrow.Schema, runs [][]arrow.RecordBatch, output []string) {
+func benchMerge(b *testing.B, s *arrow.Schema, runs [][]arrow.RecordBatch, engine mergeengine.Engine, output []string) {
 	rows := 0
 	for _, r := range runs {
 		for _, rec := range r {
@@ -149,7 +153,7 @@ func benchMerge(b *testing.B, s *arrow.Schema, runs [][]arrow.RecordBatch, outpu
 		for i, recs := range runs {
 			in = append(in, &sliceRun{recs: recs, rank: i})
 		}
-		m, err := NewMerge(in, MergeSpec{Schema: s, Key: []string{"id"}, Output: output, DropDeletes: true})
+		m, err := NewMerge(in, MergeSpec{Schema: s, Key: []string{"id"}, Output: output, Engine: engine, DropDeletes: true})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -206,8 +210,74 @@ func BenchmarkMerge(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			runs := benchRuns(c.schema, c.runs, c.rows, c.keys)
-			b.Run("10cols", func(b *testing.B) { benchMerge(b, c.schema, runs, all) })
-			b.Run("2cols", func(b *testing.B) { benchMerge(b, c.schema, runs, all[:2]) })
+			b.Run("10cols", func(b *testing.B) { benchMerge(b, c.schema, runs, nil, all) })
+			b.Run("2cols", func(b *testing.B) { benchMerge(b, c.schema, runs, nil, all[:2]) })
 		})
 	}
+}
+
+// BenchmarkEngines merges columns of int64, float64 and string by every
+// engine. Keys have up to four versions, and every tenth cell is null.
+func BenchmarkEngines(b *testing.B) {
+	sc := &schema.Table{PrimaryKeys: []string{"id"}}
+	var fields []arrow.Field
+	for i, name := range []string{"id", "c01", "c03", "c04"} {
+		f := benchSchema.Field(benchSchema.FieldIndices(name)[0])
+		typ, err := schema.FromArrow(f.Type, f.Nullable)
+		if err != nil {
+			b.Fatal(err)
+		}
+		fields = append(fields, f)
+		sc.Fields = append(sc.Fields, schema.Field{ID: i, Name: name, Type: typ})
+	}
+	s := arrow.NewSchema(fields, nil)
+	runs := benchRuns(benchSchema, 4, 250_000, func(_, _ int, rng *rand.Rand) int64 { return rng.Int64N(500_000) })
+	for _, run := range runs {
+		for i, rec := range run {
+			run[i] = withNulls(rec)
+		}
+	}
+	for _, c := range []struct{ name, options string }{
+		{"deduplicate", "merge-engine=deduplicate"},
+		{"partial-update", "merge-engine=partial-update"},
+		{"sequence-group", "merge-engine=partial-update;fields.c01.sequence-group=c03,c04"},
+		{"sum-max", "merge-engine=aggregation;fields.c01.aggregate-function=sum;fields.c03.aggregate-function=sum;fields.c04.aggregate-function=max"},
+		{"last-non-null", "merge-engine=aggregation"},
+	} {
+		options := map[string]string{}
+		for _, o := range strings.Split(c.options, ";") {
+			key, value, _ := strings.Cut(o, "=")
+			options[key] = value
+		}
+		o, err := schema.ParseOptions(options)
+		if err != nil {
+			b.Fatal(err)
+		}
+		engine, err := mergeengine.New(sc, o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(c.name, func(b *testing.B) { benchMerge(b, s, runs, engine, []string{"id", "c01", "c03", "c04"}) })
+	}
+}
+
+// withNulls is rec with every tenth value of its columns but the key null.
+func withNulls(rec arrow.RecordBatch) arrow.RecordBatch {
+	cols := slices.Clone(rec.Columns())
+	for i := 1; i < 10; i++ {
+		bits := make([]byte, rec.NumRows()/8+1)
+		nulls := 0
+		for row := range int(rec.NumRows()) {
+			if (row+i)%10 == 0 {
+				nulls++
+				continue
+			}
+			bits[row>>3] |= 1 << (row & 7)
+		}
+		d := cols[i].Data()
+		buffers := slices.Clone(d.Buffers())
+		buffers[0] = memory.NewBufferBytes(bits)
+		cols[i] = array.MakeFromData(array.NewData(d.DataType(), d.Len(), buffers, nil, nulls, 0))
+	}
+	return array.NewRecordBatch(rec.Schema(), cols, rec.NumRows())
 }

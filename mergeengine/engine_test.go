@@ -3,10 +3,16 @@ package mergeengine
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/big"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+
 	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/internal/vector"
 	"github.com/tidelake/tidelake/schema"
 )
 
@@ -84,4 +90,91 @@ func ExampleNew() {
 	// Two keys, the first with two versions at the positions 0 and 1.
 	fmt.Println(e.(Chooser).Choose(nil, &Groups{Starts: []int32{0, 2, 3}}))
 	// Output: [1 2] <nil>
+}
+
+// The first row of a key stays, whatever comes later.
+func ExampleFirstRow() {
+	fmt.Println(FirstRow{}.Choose(nil, &Groups{Starts: []int32{0, 2, 3}}))
+	// Output: [0 2] <nil>
+}
+
+// The last row of a key stays.
+func ExampleDeduplicate() {
+	fmt.Println(Deduplicate{}.Choose(nil, &Groups{Starts: []int32{0, 2, 3}}))
+	// Output: [1 2] <nil>
+}
+
+func TestFunctionsRefuseTypesAndRetractionsByName(t *testing.T) {
+	for function, kind := range map[string]schema.Kind{"sum": schema.VarChar, "product": schema.Date, "max": schema.Array, "min": schema.Row,
+		"bool_and": schema.Int, "bool_or": schema.VarChar, "listagg": schema.Int, "collect": schema.Int, "merge_map": schema.Int} {
+		f := schema.Field{ID: 1, Name: "price", Type: schema.Type{Kind: kind, Nullable: true, Elem: &schema.Type{Kind: schema.Int}}}
+		_, err := New(tableOf(map[string]string{"merge-engine": "aggregation", "fields.price.aggregate-function": function}, f))
+		if !errors.Is(err, fault.ErrInvalid) || !strings.Contains(err.Error(), "price") || !strings.Contains(err.Error(), function) {
+			t.Errorf("%s of kind %d: %v", function, kind, err)
+		}
+	}
+	err := cannotRetract("price", "max")
+	if !errors.Is(err, fault.ErrInvalid) || !strings.Contains(err.Error(), "price") || !strings.Contains(err.Error(), "max") {
+		t.Error(err)
+	}
+}
+
+func TestAColumnGoesByOneSequenceGroup(t *testing.T) {
+	column := func(name string) schema.Field {
+		return schema.Field{Name: name, Type: schema.Type{Kind: schema.Int, Nullable: true}}
+	}
+	_, err := New(tableOf(map[string]string{"merge-engine": "partial-update", "fields.g.sequence-group": "a,b", "fields.h.sequence-group": "b"},
+		column("a"), column("b"), column("g"), column("h")))
+	if !errors.Is(err, fault.ErrInvalid) {
+		t.Errorf("overlap: %v", err)
+	}
+	e, err := New(tableOf(map[string]string{"merge-engine": "partial-update", "fields.g,h.sequence-group": "a", "fields.i.sequence-group": "b",
+		"partial-update.remove-record-on-sequence-group": "i"}, column("a"), column("b"), column("c"), column("g"), column("h"), column("i")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.(Folder).Sources([]string{"k", "a"}); !slices.Equal(got, []string{"k", "a", "g", "h", "i"}) {
+		t.Errorf("sources: %q", got)
+	}
+	if _, err := e.(Folder).NewFold([]string{"k", "a"}, make([]*vector.Gatherer, 2), nil); !errors.Is(err, fault.ErrInvalid) {
+		t.Errorf("a group without its sequence: %v", err)
+	}
+}
+
+func TestDecimalsAreRoundedAndBoundedAsJavas(t *testing.T) {
+	num := func(unscaled int64) decimal128.Num { return decimal128.FromI64(unscaled) }
+	p := decimalProduct{"v", 4, 2}
+	for _, c := range []struct {
+		a, b, want int64
+		null       bool
+	}{{150, 250, 375, false}, {1, 50, 1, false}, {-1, 50, -1, false}, {1, 49, 0, false}, {9999, 9999, 0, true}} {
+		if v, null := p.add(num(c.a), num(c.b)); null != c.null || !null && v != num(c.want) {
+			t.Errorf("%d * %d: %v, %v", c.a, c.b, v, null)
+		}
+	}
+	if v, null, err := p.retract(num(375), num(250)); err != nil || null || v != num(150) {
+		t.Errorf("3.75 / 2.50: %v %v %v", v, null, err)
+	}
+	if _, _, err := p.retract(num(100), num(300)); !errors.Is(err, fault.ErrInvalid) {
+		t.Errorf("1 / 3: %v", err)
+	}
+	if _, _, err := p.retract(num(100), num(0)); !errors.Is(err, fault.ErrInvalid) {
+		t.Errorf("1 / 0: %v", err)
+	}
+	// A short sum may have more digits than its type, as long as 64 bits hold it.
+	if v, null := (decimalSum{4}).add(num(9000), num(2000)); null || v != num(11000) {
+		t.Errorf("90.00 + 20.00: %v %v", v, null)
+	}
+	if _, null := (decimalSum{18}).add(num(math.MaxInt64), num(1)); !null {
+		t.Error("64 bits overflow")
+	}
+	most := decimal128.FromBigInt(new(big.Int).Sub(power10(38), big.NewInt(1)))
+	for _, in := range []decimal128.Num{num(1), most} {
+		if _, null := (decimalSum{38}).add(most, in); !null {
+			t.Errorf("38 digits overflow: %v", in)
+		}
+	}
+	if _, null := (decimalSum{4}).owe(num(11000)); !null {
+		t.Error("-110.00 in DECIMAL(4,2)")
+	}
 }

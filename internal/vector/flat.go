@@ -122,7 +122,8 @@ func (c *bytesColumn) take(sel Selection, mem memory.Allocator) (arrow.ArrayData
 	if sel.spans != nil {
 		total = c.spanSize(sel.spans)
 	} else {
-		total = c.locate(sel, offs)
+		total = c.locate(sel.refs, offs)
+		total -= c.emptyNulls(sel, offs)
 	}
 	if tooLarge(total) {
 		offBuf.Release()
@@ -149,24 +150,36 @@ func (c *bytesColumn) spanSize(spans []span) (total int) {
 // locate notes where each cell begins and where it will end, and returns the
 // size of all. Copying then waits for one memory access a cell instead of two
 // in a row. The ends are of no use if the size is too large.
-func (c *bytesColumn) locate(sel Selection, offs []int32) (total int) {
-	refs := sel.refs
+func (c *bytesColumn) locate(refs []Ref, offs []int32) (total int) {
 	if cap(c.starts) < len(refs) {
 		c.starts = make([]int32, len(refs))
 	}
 	starts, ends, src := c.starts[:len(refs)], offs[1:len(refs)+1], c.src
 	offs[0] = 0
 	for i, r := range refs {
-		if sel.isNull(i) {
-			starts[i], ends[i] = 0, int32(total)
-			continue
-		}
 		cell := src[r>>32].offs[uint32(r):]
 		start, end := cell[0], cell[1]
 		total += int(end - start)
 		starts[i], ends[i] = start, int32(total)
 	}
 	return total
+}
+
+// emptyNulls leaves nothing of the located cells that are null by choice, and
+// returns how much that was.
+func (c *bytesColumn) emptyNulls(sel Selection, offs []int32) (dropped int) {
+	if sel.valid == nil {
+		return 0
+	}
+	start := int32(0)
+	for i, end := range offs[1 : len(sel.refs)+1] {
+		if sel.isNull(i) {
+			dropped += int(end - start)
+		}
+		offs[i+1] = end - int32(dropped)
+		start = end
+	}
+	return dropped
 }
 
 // takeRefs copies located cells in steps of 16 bytes where both sides have

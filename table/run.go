@@ -31,6 +31,7 @@ type fileRun struct {
 	files   rankedRun
 	merging bool
 	batch   int
+	ahead   int64 // bytes to read at once of a column, 0 for the reader's default
 	want    []schema.Field
 	within  *keyRange // of a merge: only rows in there, nil for all
 	places  *places   // adds the column of places, nil for none
@@ -154,7 +155,7 @@ func (f *fileRun) openNext() error {
 		return err
 	}
 	f.reader, err = datafile.Open(f.ctx, f.object, key, datafile.ReaderOptions{
-		Format: fileFormat(meta.Name), Fields: f.asked(), BatchRows: f.batch, Alloc: s.table.world.Alloc,
+		Format: fileFormat(meta.Name), Fields: f.asked(), BatchRows: f.batch, ReadAhead: f.ahead, Alloc: s.table.world.Alloc,
 		// Files of append tables may have been taken over from elsewhere, without columns added later.
 		Complete: len(own.PrimaryKeys) > 0,
 		Keep:     f.keep(meta, own), Parallel: f.columnsAtOnce(), Prefetch: !f.merging && f.split.parallel > 1,

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// unitBytes bounds, roughly, the decoded rows that the runs of a
-	// compaction hold in memory.
-	unitBytes = 32 << 20
+	// unitBytes bounds, roughly, the batches that the runs of a compaction are
+	// in; some more are on their way, and as much again is read ahead.
+	unitBytes = 8 << 20
 	// mergedBytes bounds a batch on its way into a file.
 	mergedBytes = 8 << 20
 )
@@ -89,10 +89,16 @@ func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *
 	})
 }
 
+// aheadFor is how much of a column to read at once: what a few batches need, so
+// that many runs of many columns stay within bounds.
+func (r *unitReader) aheadFor(batch int) int64 {
+	return min(1<<20, max(16<<10, 4*int64(batch)*r.rowSize/int64(r.files.NumFields())))
+}
+
 // run reads the files of a sorted run, without the records that have expired.
 func (r *unitReader) run(ctx context.Context, files lsm.SortedRun, batch int, within *keyRange) lsm.Run {
 	own := r.split.newRun(ctx, r.ranked(files), true, batch)
-	own.within = within
+	own.within, own.ahead = within, r.aheadFor(batch)
 	var run lsm.Run = own
 	if r.c.progress != nil {
 		run = &countedRun{run, r.c.progress}

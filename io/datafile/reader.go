@@ -43,6 +43,10 @@ type ReaderOptions struct {
 	// are shorter at row groups, at gaps left by Keep, and where values are large.
 	BatchRows int
 
+	// ReadAhead is how many bytes of a column are read at once, 0 for 1 MiB. So
+	// much is held in memory for every column.
+	ReadAhead int64
+
 	// Alloc provides the memory of the batches, nil for memory.DefaultAllocator.
 	Alloc memory.Allocator
 
@@ -99,6 +103,9 @@ func Open(ctx context.Context, obj store.Object, name string, opts ReaderOptions
 	}()
 	if opts.BatchRows < 0 || opts.Parallel < 0 {
 		return nil, fault.Invalid(fmt.Sprintf("batch rows %d and parallel %d must not be negative", opts.BatchRows, opts.Parallel))
+	}
+	if opts.ReadAhead == 0 {
+		opts.ReadAhead = readAhead
 	}
 	if opts.BatchRows == 0 {
 		opts.BatchRows = defaultBatchRows

@@ -14,21 +14,22 @@ import (
 	"github.com/tidelake/tidelake/io/store"
 )
 
-// readAhead is how much of a column chunk is read at once.
+// readAhead is how much of a column chunk is read at once, unless the reader says otherwise.
 const readAhead = 1 << 20
 
 // chunkIO hands out the bytes of one column chunk in order, reading ahead
 // into a buffer of its own, or from memory where the chunk is there already.
 type chunkIO struct {
-	ctx  context.Context
-	obj  store.Object
-	name string
-	own  []byte // buffer for reading ahead
-	buf  []byte // what is in memory: a part of own, or of memory of others
-	at   int    // position in buf
-	off  int64  // file offset of buf[at]
-	end  int64  // of the chunk
-	stop int64  // where reading ahead is to end, at most end
+	ctx   context.Context
+	obj   store.Object
+	name  string
+	own   []byte // buffer for reading ahead
+	buf   []byte // what is in memory: a part of own, or of memory of others
+	at    int    // position in buf
+	off   int64  // file offset of buf[at]
+	end   int64  // of the chunk
+	stop  int64  // where reading ahead is to end, at most end
+	ahead int64  // bytes to read at once
 }
 
 func (c *chunkIO) left() int64 { return c.end - c.off }
@@ -51,7 +52,7 @@ func (c *chunkIO) fill(n int) error {
 	if have < len(c.buf)-c.at {
 		have = 0 // from memory of others that ended: read again
 	}
-	want := max(int64(n), min(readAhead, c.stop-c.off))
+	want := max(int64(n), min(c.ahead, c.stop-c.off))
 	if int64(cap(c.own)) < want {
 		own := make([]byte, want)
 		copy(own, c.own[:have])

@@ -98,7 +98,7 @@ func bindError(name string, err error) error {
 
 func (p *parquetFile) newLeaf(n *node, path string, v vector) *leafReader {
 	return &leafReader{node: n, path: path, vec: v, alloc: p.opts.Alloc, valid: memory.NewResizableBuffer(p.opts.Alloc),
-		io: chunkIO{ctx: p.ctx, obj: p.obj, name: p.name}}
+		io: chunkIO{ctx: p.ctx, obj: p.obj, name: p.name, ahead: p.opts.ReadAhead}}
 }
 
 func (p *parquetFile) rows() int64 { return p.meta.rows }

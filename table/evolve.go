@@ -155,10 +155,9 @@ func (s shaper) row(file, want schema.Type) (shape, error) {
 	out := shape{ask: file}
 	out.ask.Fields = nil
 	typ := s.want.(*arrow.StructType)
-	from := make([]int, len(want.Fields)) // member of the asked ROW, -1 for none
+	from := make([]string, len(want.Fields)) // what the file calls it, "" for none
 	casts := make([]cast.Func, len(want.Fields))
 	for i, w := range want.Fields {
-		from[i] = -1
 		f, ok := byID(file.Fields, w.ID)
 		if !ok {
 			continue
@@ -169,7 +168,7 @@ func (s shaper) row(file, want schema.Type) (shape, error) {
 		}
 		if member.any {
 			f.Type = member.ask
-			from[i], casts[i] = len(out.ask.Fields), member.apply
+			from[i], casts[i] = f.Name, member.apply
 			out.ask.Fields = append(out.ask.Fields, f)
 		}
 	}
@@ -180,12 +179,13 @@ func (s shaper) row(file, want schema.Type) (shape, error) {
 	return out, nil
 }
 
-func castRow(s *array.Struct, from []int, casts []cast.Func, want *arrow.StructType, mem memory.Allocator) (arrow.Array, error) {
+func castRow(s *array.Struct, from []string, casts []cast.Func, want *arrow.StructType, mem memory.Allocator) (arrow.Array, error) {
 	kids := make([]arrow.ArrayData, len(from))
-	for i, at := range from {
+	have := s.DataType().(*arrow.StructType)
+	for i, name := range from {
 		var member arrow.Array
 		var err error
-		if at < 0 {
+		if at, ok := have.FieldIdx(name); !ok || name == "" {
 			member = array.MakeArrayOfNull(mem, want.Field(i).Type, s.Len())
 		} else if member, err = casts[i](s.Field(at), mem); err != nil {
 			return nil, err

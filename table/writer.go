@@ -51,6 +51,11 @@ const rowBatch = 4096
 // is compacted when Prepare is called goes into its messages. A compaction that
 // loses against one of another process is dropped and never costs a row.
 //
+// A schema that the table gets in the meantime is taken up after a commit, when
+// nothing is buffered and nothing prepared is left to be committed, within a
+// minute. From then on rows are matched with its columns: one that is new is
+// null or its default where the rows do not have it.
+//
 // All methods may be called concurrently; they take turns. After an error in
 // Write, Put, Delete or Prepare the rows since the last Prepare are gone from
 // the writer: Close it, open another and send them again.
@@ -65,11 +70,13 @@ type Writer struct {
 	filter  rowFilter
 	buffers *bufferPool
 	rows    *rowjson.Appender // single rows on their way to a batch
+	shape   *schema.Table     // the schema whose columns these have
 	pending int               // rows in there
 	seen    int64             // rows accepted, for messages
 	unsent  *unsent           // a CommitNext that failed
 	broken  error
 	closed  bool
+	renewal
 }
 
 // NewWriter opens a writer on the table's newest schema. It refuses, by name,
@@ -83,6 +90,7 @@ func (t *Table) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error)
 		return nil, err
 	}
 	w := &Writer{table: t, commits: commits, filter: rowFilter{t.options.IgnoreDelete, t.options.IgnoreUpdateBefore}}
+	w.renewal = renewal{opened: t.schema, options: o}
 	if w.router, err = newRouter(t.schema, t.options); err != nil {
 		return nil, t.wrap("open writer", err)
 	}
@@ -116,7 +124,7 @@ func (w *Writer) useDynamicBuckets(d *dynamicBuckets) {
 }
 
 // User is the commit user of this writer.
-func (w *Writer) User() string { return w.commits.User() }
+func (w *Writer) User() string { return w.committer().User() }
 
 // Write adds a batch of rows. Columns are matched by name; one that is missing
 // is null, or the column's default. An int8 column _VALUE_KIND, if there is
@@ -166,27 +174,44 @@ func (w *Writer) Delete(ctx context.Context, row any) error {
 
 // WriteRow adds one row of the given kind; see Put.
 func (w *Writer) WriteRow(ctx context.Context, kind schema.RowKind, row any) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.ready(); err != nil {
+		return err
+	}
 	values, err := rowValues(w.table.schema.Fields, row, w.table.settings.TimeZone)
 	if err != nil {
 		return w.table.wrap("write", err)
 	}
-	return w.WriteValues(ctx, kind, values)
+	return w.gather(ctx, w.table.schema, kind, values)
 }
 
 // WriteValues adds one row of metadata values (see schema.TimestampValue), one
-// for each column in schema order. It does not keep the slice.
+// for each column in the order of the schema that the table had when the writer
+// was opened. It does not keep the slice.
 func (w *Writer) WriteValues(ctx context.Context, kind schema.RowKind, values []any) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.ready(); err != nil {
 		return err
 	}
+	return w.gather(ctx, w.opened, kind, values)
+}
+
+// gather adds a single row in the shape of a schema.
+func (w *Writer) gather(ctx context.Context, shape *schema.Table, kind schema.RowKind, values []any) error {
+	if w.rows != nil && w.shape != shape {
+		if err := w.flushRows(ctx); err != nil {
+			return w.fail("write", err)
+		}
+		w.rows = nil
+	}
 	if w.rows == nil {
-		rows, err := rowjson.NewAppender(nullable(w.table.schema.Fields), w.table.world.Alloc)
+		rows, err := rowjson.NewAppender(nullable(shape.Fields), w.table.world.Alloc)
 		if err != nil {
 			return w.table.wrap("write", err)
 		}
-		w.rows = rows
+		w.rows, w.shape = rows, shape
 	}
 	if err := w.rows.Append(kind, values); err != nil {
 		return w.table.wrap("write", err)
@@ -214,6 +239,9 @@ func (w *Writer) ready() error {
 	if w.broken != nil {
 		return w.table.wrap("write", fmt.Errorf("an earlier call failed and its rows are gone; open a new writer: %w", w.broken))
 	}
+	if w.stale != nil {
+		return w.table.wrap("write", fmt.Errorf("the table was altered, and cannot be written any more: %w", w.stale))
+	}
 	return nil
 }
 
@@ -231,8 +259,12 @@ func (w *Writer) flushRows(ctx context.Context) error {
 		return nil
 	}
 	rec, kinds := w.rows.Flush()
-	defer rec.Release()
 	w.pending = 0
+	rec, err := w.reshaped(rec)
+	if err != nil {
+		return err
+	}
+	defer rec.Release()
 	return w.addKinds(ctx, rec, kinds)
 }
 
@@ -298,12 +330,21 @@ func (w *Writer) Prepare(ctx context.Context, identifier int64) ([]CommitMessage
 		return nil, w.fail("prepare", err)
 	}
 	msgs, err := w.buffers.prepare(ctx, identifier)
+	if err == nil {
+		w.handedOut(identifier, len(msgs), w.seen)
+	}
 	return msgs, w.fail("prepare", err)
 }
 
 // Commit publishes messages under an identifier, at most once; see Committer.Commit.
 func (w *Writer) Commit(ctx context.Context, identifier int64, msgs []CommitMessage) error {
-	return w.commits.Commit(ctx, identifier, msgs)
+	if err := w.committer().Commit(ctx, identifier, msgs); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.committed(ctx, identifier)
+	return nil
 }
 
 // CommitNext prepares everything buffered and commits it under the next
@@ -318,7 +359,7 @@ func (w *Writer) CommitNext(ctx context.Context) error {
 	if err := w.resend(ctx); err != nil {
 		return err
 	}
-	id, err := w.commits.NextIdentifier(ctx)
+	id, err := w.committer().NextIdentifier(ctx)
 	if err != nil {
 		return err
 	}
@@ -337,7 +378,7 @@ type unsent struct {
 }
 
 func (w *Writer) send(ctx context.Context, u *unsent) error {
-	appended, err := w.commits.commit(ctx, u.id, u.msgs)
+	appended, err := w.committer().commit(ctx, u.id, u.msgs)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if appended {
@@ -349,6 +390,9 @@ func (w *Writer) send(ctx context.Context, u *unsent) error {
 	case err != nil:
 		u.uncertain = u.uncertain || errors.Is(err, fault.ErrUncertain)
 		w.unsent = u
+	}
+	if err == nil {
+		w.committed(ctx, u.id)
 	}
 	return err
 }

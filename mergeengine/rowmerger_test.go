@@ -132,3 +132,32 @@ func TestFailuresOfAnEngineNameIt(t *testing.T) {
 		t.Errorf("a table that it cannot take: %v", err)
 	}
 }
+
+// What compaction stores is a version like any other, for scans and lookups.
+func TestCompactionAndLookupsMergeByRegisteredNames(t *testing.T) {
+	if err := register(); err != nil {
+		t.Fatal(err)
+	}
+	for name, options := range map[string]string{
+		"function": "merge-engine: aggregation, fields.a.aggregate-function: test.first-letter, fields.b.aggregate-function: sum",
+		"engine":   "merge-engine: test.mixed",
+	} {
+		tab := made(t, strings.Replace(mixed, "write-only: true, merge-engine: test.mixed", "num-sorted-run.compaction-trigger: 3, "+options, 1))
+		for i := range 7 {
+			if err := commit(t, tab, fmt.Sprintf(`{"k":1,"do":"mix","a":"%c","b":%d}`, 'c'+i%3, i), fmt.Sprintf(`{"k":%d,"do":"mix","a":"z","b":0}`, 10+i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, full := range []bool{false, true} {
+			if got := rows(t, tab); len(got) != 8 || got[0] != `{"k":1,"do":"mix","a":"c","b":21}` {
+				t.Errorf("%s, compacted %v: %q", name, full, got)
+			}
+			if got, err := tab.Get(ctx, 1); err != nil || len(got) != 1 || fmt.Sprintf("%v %v", got[0]["a"], got[0]["b"]) != "c 21" {
+				t.Errorf("%s, compacted %v: looked up %v, %v", name, full, got, err)
+			}
+			if _, err := tab.Compact(ctx, table.CompactOptions{Full: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

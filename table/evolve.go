@@ -98,7 +98,9 @@ func (s shaper) plan(file, want schema.Type) (shape, error) {
 	case file.Kind == want.Kind && (file.Kind == schema.Array || file.Kind == schema.Map):
 		return s.elements(file, want)
 	case file.EqualIgnoringNullability(want):
-		conformed := func(col arrow.Array, mem memory.Allocator) (arrow.Array, error) { return conform.Array(col, s.want, mem) }
+		conformed := func(col arrow.Array, mem memory.Allocator) (arrow.Array, error) {
+			return conform.Array(col, s.want, mem)
+		}
 		return shape{file, true, conformed}, nil
 	}
 	f, err := cast.New(file, want, s.zone)

@@ -84,5 +84,5 @@ options: {bucket: 1, merge-engine: aggregation, fields.sold.aggregate-function: 
 		table.Row{"shop": "Pier 7", "sold": 2, "best": "19.90", "seller": "Ada"},
 		table.Row{"shop": "Pier 7", "sold": 5, "best": "4.50", "seller": nil},
 		table.Row{"shop": "Pier 7", "sold": 1, "best": "7.00", "seller": "Grace"})
-	// Output: {"shop":"Pier 7","sold":8,"best":19.90,"seller":"Grace"}
+	// Output: {"shop":"Pier 7","sold":8,"best":"19.90","seller":"Grace"}
 }

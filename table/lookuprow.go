@@ -21,9 +21,6 @@ import (
 // string, []byte, time.Time, time.Duration since midnight, decimal128.Num, []any,
 // map[any]any (with text for binary keys) and Row. It may be called concurrently.
 func (l *Lookup) Get(ctx context.Context, keys ...any) ([]Row, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
 	rec, err := l.keyBatch(keys)
 	if err != nil {
 		return nil, l.table.wrap("lookup", err)
@@ -57,6 +54,28 @@ func (l *Lookup) Get(ctx context.Context, keys ...any) ([]Row, error) {
 	return rows, nil
 }
 
+// GetRows looks up keys as Get does, and returns the rows as columns.
+func (l *Lookup) GetRows(ctx context.Context, keys ...any) (*Found, error) {
+	rec, err := l.keyBatch(keys)
+	if err != nil {
+		return nil, l.table.wrap("lookup", err)
+	}
+	defer rec.Release()
+	return l.GetBatch(ctx, rec)
+}
+
+// RowOf is one row of a batch, whose columns are those of fields, as Go values
+// that Writer.Put takes; nulls are left out.
+func RowOf(fields []schema.Field, rec arrow.RecordBatch, row int) Row {
+	out := make(Row, len(fields))
+	for i, f := range fields {
+		if v := goCell(f.Type, rec.Column(i), row); v != nil {
+			out[f.Name] = v
+		}
+	}
+	return out
+}
+
 // Get looks up keys in the newest snapshot; see Lookup.Get. It opens a Lookup
 // and closes it again: keep one for more than a few keys.
 func (t *Table) Get(ctx context.Context, keys ...any) ([]Row, error) {
@@ -70,6 +89,9 @@ func (t *Table) Get(ctx context.Context, keys ...any) ([]Row, error) {
 
 // keyBatch turns keys as Go values into columns.
 func (l *Lookup) keyBatch(keys []any) (arrow.RecordBatch, error) {
+	if len(keys) == 0 {
+		return nil, l.wrongKey("none is given")
+	}
 	a, err := rowjson.NewAppender(l.primary, l.table.world.Alloc)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"text/tabwriter"
 
@@ -14,11 +15,17 @@ import (
 	"github.com/tidelake/tidelake/internal/rowjson"
 	"github.com/tidelake/tidelake/io/datafile"
 	"github.com/tidelake/tidelake/schema"
-	"github.com/tidelake/tidelake/table"
 )
 
-// printScan writes a scan's rows in one of the formats.
-func printScan(ctx context.Context, out io.Writer, s *table.Scan, format string) error {
+// rowSource are rows to print.
+type rowSource interface {
+	Fields() []schema.Field
+	Schema() *arrow.Schema
+	Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error]
+}
+
+// printRows writes rows, such as those of a scan, in one of the formats.
+func printRows(ctx context.Context, out io.Writer, s rowSource, format string) error {
 	switch format {
 	case "parquet":
 		return printParquet(ctx, out, s)
@@ -138,7 +145,7 @@ func (p *rowPrinter) end() error {
 	return nil
 }
 
-func printParquet(ctx context.Context, out io.Writer, s *table.Scan) error {
+func printParquet(ctx context.Context, out io.Writer, s rowSource) error {
 	w, err := datafile.NewWriter(out, s.Fields(), datafile.WriterOptions{})
 	if err != nil {
 		return err
@@ -156,7 +163,7 @@ func printParquet(ctx context.Context, out io.Writer, s *table.Scan) error {
 	return err
 }
 
-func printArrow(ctx context.Context, out io.Writer, s *table.Scan) error {
+func printArrow(ctx context.Context, out io.Writer, s rowSource) error {
 	w := ipc.NewWriter(out, ipc.WithSchema(s.Schema()))
 	for rec, err := range s.Batches(ctx) {
 		if err == nil {

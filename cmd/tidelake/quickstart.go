@@ -228,7 +228,7 @@ func (q *tour) showRows(ctx context.Context, o table.ScanOptions) error {
 	if err != nil {
 		return err
 	}
-	return printScan(ctx, q.out, s, "table")
+	return printRows(ctx, q.out, s, "table")
 }
 
 // travel shows rows before and after their update.
@@ -311,7 +311,7 @@ func (q *tour) sameAsSource(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	var ours bytes.Buffer
-	if err := printScan(ctx, &ours, s, "jsonl"); err != nil {
+	if err := printRows(ctx, &ours, s, "jsonl"); err != nil {
 		return false, err
 	}
 	return sameRows(ours.Bytes(), sampleFinal)

@@ -117,7 +117,7 @@ func (a *app) read(ctx context.Context, t *table.Table, o table.ScanOptions, f r
 		return a.say(strconv.FormatInt(n, 10), cell{"count", n})
 	}
 	out := bufio.NewWriterSize(a.out, 1<<16)
-	err = errors.Join(printScan(ctx, out, s, f.format), out.Flush())
+	err = errors.Join(printRows(ctx, out, s, f.format), out.Flush())
 	if errors.Is(err, errPipeClosed) {
 		return nil // head and its like have what they wanted
 	}

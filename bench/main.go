@@ -4,6 +4,7 @@
 //
 //	go run ./bench ingest --warehouse DIR --table db.t --rows 5000000 --keys 1000000 --cols 10 --commits 10 --seed 1
 //	go run ./bench scan   --warehouse DIR --table db.t --threads 2 --digest
+//	go run ./bench lookup --warehouse DIR --table db.t --keys 1000000 --lookups 200000
 package main
 
 import (
@@ -40,15 +41,17 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("usage: bench ingest|scan --warehouse DIR --table db.t [flags]")
+		return errors.New("usage: bench ingest|scan|lookup --warehouse DIR --table db.t [flags]")
 	}
 	switch args[0] {
 	case "ingest":
 		return ingest(ctx, args[1:])
 	case "scan":
 		return scan(ctx, args[1:])
+	case "lookup":
+		return lookup(ctx, args[1:])
 	}
-	return fmt.Errorf("unknown benchmark %q: ingest or scan", args[0])
+	return fmt.Errorf("unknown benchmark %q: ingest, scan or lookup", args[0])
 }
 
 // batchRows is how many rows the generator hands to the writer at once.

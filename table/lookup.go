@@ -58,6 +58,8 @@ type Lookup struct {
 	primary  []schema.Field // the key as callers give it
 	stored   []schema.Field // columns that blocks hold, beside the system columns
 	rows     *arrow.Schema  // of blocks
+	at       []int          // of each column of the result in blocks, -1 for partition columns
+	routes   *router        // nil when keys do not say the partition
 	plain    bool           // the newest version of a key is its row
 	cache    *lookupCache
 	local    *localFiles
@@ -141,7 +143,17 @@ func (l *Lookup) chooseColumns(sc *schema.Table) error {
 	dedup, ok := t.engine.(mergeengine.Deduplicate)
 	l.plain = l.scan.firstRow || ok && !dedup.IgnoreDelete && len(t.options.SequenceFields) == 0
 	var err error
-	l.rows, err = schema.ArrowSchema(append(slices.Clone(systemFields), l.stored...))
+	if l.rows, err = schema.ArrowSchema(append(slices.Clone(systemFields), l.stored...)); err != nil {
+		return err
+	}
+	for _, f := range l.scan.fields {
+		at := l.column(f.Name)
+		if parts[f.Name] {
+			at = -1
+		}
+		l.at = append(l.at, at)
+	}
+	l.routes, err = l.newRouter()
 	return err
 }
 

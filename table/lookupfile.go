@@ -34,6 +34,7 @@ type rowBlock struct {
 	sequence          []int64
 	kind              []int8
 	keys              keyList
+	cells             []blockCells // of every column
 }
 
 // version is a stored version of a key.
@@ -64,12 +65,21 @@ func (l *Lookup) newBlock(data []byte, rows int, from int64) (*rowBlock, error) 
 	if err != nil {
 		return nil, err
 	}
+	return l.blockOf(rec, from)
+}
+
+// blockOf takes a batch with the columns of blocks as a block.
+func (l *Lookup) blockOf(rec arrow.RecordBatch, from int64) (*rowBlock, error) {
 	b := &rowBlock{RecordBatch: rec, from: from, sequence: rec.Column(0).(*array.Int64).Values(), kind: rec.Column(1).(*array.Int8).Values()}
 	keys, err := l.space.list(l.keyColumns(rec))
 	if err != nil {
 		return nil, err
 	}
 	b.keys = *keys
+	b.cells = make([]blockCells, rec.NumCols())
+	for i, c := range rec.Columns() {
+		b.cells[i] = cellsOf(c)
+	}
 	return b, nil
 }
 

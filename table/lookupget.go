@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/tidelake/tidelake/internal/binaryrow"
 	"github.com/tidelake/tidelake/internal/bucket"
 	"github.com/tidelake/tidelake/internal/conform"
 	"github.com/tidelake/tidelake/internal/take"
@@ -111,6 +112,9 @@ func (l *Lookup) answer(ctx context.Context, s *lookupState, keys arrow.RecordBa
 		return nil, err
 	}
 	for _, t := range targets {
+		if t.rows != nil && len(t.rows) == 0 {
+			continue
+		}
 		if err := l.inBucket(ctx, a, t, keys); err != nil {
 			a.release()
 			return nil, err
@@ -127,17 +131,18 @@ func (l *Lookup) targets(ctx context.Context, s *lookupState, keys arrow.RecordB
 	if keys.NumRows() == 0 || len(s.buckets) == 0 {
 		return nil, nil
 	}
-	r, whole, err := l.router()
-	if err != nil {
-		return nil, err
-	}
 	var out []target
-	if !whole {
-		for _, b := range s.buckets {
-			out = append(out, target{b, nil})
+	if l.routes == nil || len(s.buckets) == 1 && len(l.routes.partCols) == 0 {
+		for _, b := range s.buckets { // a bucket that cannot hold a key costs a look at its bounds
+			rows, err := l.inPartition(b, keys)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, target{b, rows})
 		}
 		return out, nil
 	}
+	r := *l.routes // with memory of its own
 	routed, err := r.route(ctx, keys, nil)
 	if err != nil {
 		return nil, err
@@ -158,27 +163,62 @@ func (l *Lookup) targets(ctx context.Context, s *lookupState, keys arrow.RecordB
 	return out, nil
 }
 
-// router finds partitions and buckets by keys; whole is false when keys do not
+// inPartition are the keys whose partition columns, if they have some, are
+// those of the bucket; nil for all.
+func (l *Lookup) inPartition(b *lookupBucket, keys arrow.RecordBatch) ([]int32, error) {
+	rows, all := make([]int32, 0, keys.NumRows()), true
+	for i := range int(keys.NumRows()) {
+		rows = append(rows, int32(i))
+	}
+	for i, f := range l.primary {
+		constant := b.constants[f.Name]
+		if constant == nil {
+			continue
+		}
+		all = false
+		want, err := binaryrow.Values(f.Type, constant, 0)
+		if err != nil {
+			return nil, err
+		}
+		rows = slices.DeleteFunc(rows, func(row int32) bool {
+			have, bad := binaryrow.Values(f.Type, keys.Column(i), int(row))
+			if bad != nil {
+				err = bad
+			}
+			return bad != nil || want == nil || schema.Compare(f.Type, have, want) != 0
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if all {
+		return nil, nil
+	}
+	return rows, nil
+}
+
+// newRouter finds partitions and buckets by keys; it is nil when keys do not
 // hold all partition columns.
-func (l *Lookup) router() (r *router, whole bool, err error) {
+func (l *Lookup) newRouter() (*router, error) {
 	sc := l.scan.schema
 	at := func(name string) int {
 		return slices.IndexFunc(l.primary, func(f schema.Field) bool { return f.Name == name })
 	}
-	r = &router{}
+	r := &router{}
 	for _, f := range sc.PartitionFields() {
 		if at(f.Name) < 0 {
-			return nil, false, nil
+			return nil, nil
 		}
 		r.partCols, r.partTypes = append(r.partCols, at(f.Name)), append(r.partTypes, f.Type)
 	}
 	for _, f := range sc.BucketKeyFields() {
 		r.keyCols, r.keyTypes = append(r.keyCols, at(f.Name)), append(r.keyTypes, f.Type)
 	}
+	var err error
 	if n := l.table.options.Bucket; n > 0 && !slices.Contains(r.keyCols, -1) {
 		r.function, err = bucket.New(l.table.options.BucketFunction, n, r.keyTypes)
 	}
-	return r, true, err
+	return r, err
 }
 
 // inBucket looks for keys in one bucket.
@@ -268,48 +308,51 @@ func (l *Lookup) visible(ctx context.Context, b *lookupBucket, file int, q *look
 // gather makes the batch of what was found.
 func (l *Lookup) gather(a *answer) (*Found, error) {
 	f := &Found{At: make([]int32, len(a.best))}
-	var refs, constants []vector.Ref
-	blocks, buckets := map[*rowBlock]int{}, map[*lookupBucket]int{}
+	found, from := make([]version, 0, len(a.best)), make([]*lookupBucket, 0, len(a.best))
 	for i, v := range a.best {
-		if v.block == nil {
-			f.At[i] = -1
-			continue
+		f.At[i] = -1
+		if v.block != nil {
+			f.At[i] = int32(len(found))
+			found, from = append(found, v), append(from, a.from[i])
 		}
-		f.At[i] = int32(len(refs))
-		refs = append(refs, vector.MakeRef(numberOf(blocks, v.block), int(v.row)))
-		constants = append(constants, vector.MakeRef(numberOf(buckets, a.from[i]), 0))
 	}
 	cols := make([]arrow.Array, 0, len(l.scan.fields))
 	defer func() { releaseAll(cols) }()
-	stored, fixed := vector.Select(refs), vector.Select(constants)
 	for i, field := range l.scan.fields {
-		g, err := vector.NewGatherer(l.scan.arrow.Field(i).Type, l.table.world.Alloc)
-		if err != nil {
-			return nil, err
-		}
-		sel := stored
-		if at := l.column(field.Name); at >= len(systemFields) {
-			for b, n := range blocks {
-				if err := g.Set(n, b.Column(at)); err != nil {
-					return nil, err
-				}
-			}
-		} else {
-			sel = fixed
-			for b, n := range buckets {
-				if err := g.Set(n, b.constants[field.Name]); err != nil {
-					return nil, err
-				}
-			}
-		}
-		col, err := g.Take(sel)
+		col, err := l.gatherColumn(found, from, i)
 		if err != nil {
 			return nil, fmt.Errorf("column %q: %w", field.Name, err)
 		}
 		cols = append(cols, col)
 	}
-	f.Batch = array.NewRecordBatch(l.scan.arrow, cols, int64(len(refs)))
+	f.Batch = array.NewRecordBatch(l.scan.arrow, cols, int64(len(found)))
 	return f, nil
+}
+
+// gatherColumn makes one column of the result.
+func (l *Lookup) gatherColumn(found []version, from []*lookupBucket, i int) (arrow.Array, error) {
+	dt, at, mem := l.scan.arrow.Field(i).Type, l.at[i], l.table.world.Alloc
+	if at >= 0 && len(found) > 0 && found[0].block.cells[at].form != cellNested {
+		return gatherCells(found, at, dt, mem)
+	}
+	g, err := vector.NewGatherer(dt, mem)
+	if err != nil {
+		return nil, err
+	}
+	refs := make([]vector.Ref, len(found))
+	blocks, buckets := map[*rowBlock]int{}, map[*lookupBucket]int{}
+	for j, v := range found {
+		var source arrow.Array
+		if at >= 0 {
+			refs[j], source = vector.MakeRef(numberOf(blocks, v.block), int(v.row)), v.block.Column(at)
+		} else {
+			refs[j], source = vector.MakeRef(numberOf(buckets, from[j]), 0), from[j].constants[l.scan.fields[i].Name]
+		}
+		if err := g.Set(refs[j].Source(), source); err != nil {
+			return nil, err
+		}
+	}
+	return g.Take(vector.Select(refs))
 }
 
 // numberOf numbers things in the order in which they are first asked for.

@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/tidelake/tidelake/internal/vector"
 	"github.com/tidelake/tidelake/lsm"
@@ -99,7 +98,7 @@ func (l *Lookup) merged(ctx context.Context, a *answer, b *lookupBucket, q *look
 			return err
 		}
 		a.borrowed = append(a.borrowed, rec)
-		block, err := l.mergedBlock(rec)
+		block, err := l.blockOf(rec, 0)
 		if err != nil {
 			return err
 		}
@@ -129,13 +128,4 @@ func (l *Lookup) runOf(found []version, name string, rank int) (lsm.Run, error) 
 		return nil, err
 	}
 	return &memoryRun{name, rank, rec}, nil
-}
-
-// mergedBlock borrows a merged batch as a block.
-func (l *Lookup) mergedBlock(rec arrow.RecordBatch) (*rowBlock, error) {
-	keys, err := l.space.list(l.keyColumns(rec))
-	if err != nil {
-		return nil, err
-	}
-	return &rowBlock{RecordBatch: rec, sequence: rec.Column(0).(*array.Int64).Values(), kind: rec.Column(1).(*array.Int8).Values(), keys: *keys}, nil
 }

@@ -31,7 +31,7 @@ func (l *Lookup) GetPrefix(ctx context.Context, prefix Row) iter.Seq2[arrow.Reco
 			return
 		}
 		defer l.end(s)
-		p, buckets, err := l.prefix(ctx, s, prefix)
+		p, buckets, err := l.prefix(s, prefix)
 		if err != nil {
 			yield(nil, l.table.wrap("lookup", err))
 			return
@@ -47,7 +47,7 @@ func (l *Lookup) GetPrefix(ctx context.Context, prefix Row) iter.Seq2[arrow.Reco
 }
 
 // prefix checks the columns, and finds the buckets that rows may lie in.
-func (l *Lookup) prefix(ctx context.Context, s *lookupState, prefix Row) (*vector.Prefix, []*lookupBucket, error) {
+func (l *Lookup) prefix(s *lookupState, prefix Row) (*vector.Prefix, []*lookupBucket, error) {
 	sc := l.scan.schema
 	values, err := rowValues(sc.Fields, prefix, l.table.settings.TimeZone)
 	if err != nil {
@@ -80,13 +80,13 @@ func (l *Lookup) prefix(ctx context.Context, s *lookupState, prefix Row) (*vecto
 	if err != nil {
 		return nil, nil, err
 	}
-	buckets, err := l.prefixBuckets(ctx, s, values, leading, parts)
+	buckets, err := l.prefixBuckets(s, values, leading, parts)
 	return p, buckets, err
 }
 
 // prefixBuckets are the buckets of the partition, or of all, in order; one
 // bucket where the prefix says which.
-func (l *Lookup) prefixBuckets(ctx context.Context, s *lookupState, values []any, leading, parts int) ([]*lookupBucket, error) {
+func (l *Lookup) prefixBuckets(s *lookupState, values []any, leading, parts int) ([]*lookupBucket, error) {
 	sc := l.scan.schema
 	var out []*lookupBucket
 	for _, b := range s.buckets {
@@ -116,11 +116,10 @@ func (l *Lookup) prefixBuckets(ctx context.Context, s *lookupState, values []any
 		}
 		hashed = append(hashed, values[sc.Index(f.Name)])
 	}
-	r, whole, err := l.router()
-	if err != nil || !whole || r.function == nil {
-		return out, err
+	if l.routes == nil || l.routes.function == nil {
+		return out, nil
 	}
-	n, err := r.function.Of(hashed)
+	n, err := l.routes.function.Of(hashed)
 	if err != nil {
 		return nil, err
 	}
@@ -184,8 +183,8 @@ func (l *Lookup) project(rec arrow.RecordBatch, b *lookupBucket) (arrow.RecordBa
 	cols := make([]arrow.Array, 0, len(l.scan.fields))
 	defer func() { releaseAll(cols) }()
 	var zeros []int32
-	for _, f := range l.scan.fields {
-		if at := l.column(f.Name); at >= len(systemFields) {
+	for i, f := range l.scan.fields {
+		if at := l.at[i]; at >= 0 {
 			rec.Column(at).Retain()
 			cols = append(cols, rec.Column(at))
 			continue

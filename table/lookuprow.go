@@ -42,9 +42,10 @@ func (l *Lookup) Get(ctx context.Context, keys ...any) ([]Row, error) {
 			continue
 		}
 		row := make(Row, len(l.scan.fields))
-		for _, f := range l.scan.fields {
-			if at := l.column(f.Name); at >= len(systemFields) {
-				row[f.Name] = goCell(f.Type, v.block.Column(at), int(v.row))
+		for j := range l.scan.fields {
+			f := &l.scan.fields[j]
+			if at := l.at[j]; at >= 0 {
+				row[f.Name] = v.block.cells[at].value(&f.Type, v.row, v.block.Column(at))
 			} else {
 				row[f.Name] = goCell(f.Type, a.from[i].constants[f.Name], 0)
 			}

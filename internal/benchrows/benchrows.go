@@ -65,6 +65,9 @@ func mustType(text string) schema.Type {
 	return t
 }
 
+// Key is the i-th random key below keys, as the Java program's lookups draw them.
+func Key(seed, i, keys uint64) int64 { return int64(mix(seed, i) % keys) }
+
 func (g *Generator) key(r uint64) int64 {
 	h := mix(g.Seed, r)
 	if g.UpsertRatio < 0 {

@@ -65,6 +65,8 @@ type Lookup struct {
 	local    *localFiles
 	external externalFiles
 
+	appenders sync.Pool // of *rowjson.Appender, for keys
+
 	refreshing sync.Mutex
 	mu         sync.Mutex
 	idle       sync.Cond // signalled when a call ends

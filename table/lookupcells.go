@@ -25,6 +25,7 @@ type blockCells struct {
 	valid []byte // nil when no cell is null
 	data  []byte // values, bits, or text
 	offs  []int32
+	unit  arrow.TimeUnit // of timestamps
 }
 
 type cellForm uint8
@@ -55,6 +56,9 @@ func cellsOf(a arrow.Array) blockCells {
 	case arrow.FixedWidthDataType:
 		c.form, c.width = cellFixed, t.Bytes()
 		c.data = buffers[1].Bytes()[c.off*c.width:]
+	}
+	if t, ok := d.DataType().(*arrow.TimestampType); ok {
+		c.unit = t.Unit
 	}
 	return c
 }
@@ -156,7 +160,7 @@ func gatherText(found []version, at int, mem memory.Allocator) (offs, text *memo
 func (c *blockCells) value(t *schema.Type, row int32, col arrow.Array) any {
 	switch {
 	case c.form == cellNested:
-		return goCell(*t, col, int(row))
+		return goCell(t, col, int(row))
 	case c.isNull(row):
 		return nil
 	case c.form == cellBits:
@@ -183,8 +187,10 @@ func (c *blockCells) value(t *schema.Type, row int32, col arrow.Array) any {
 		return fixedCell[decimal128.Num](c, row)
 	case schema.Date:
 		return time.Unix(86_400*int64(fixedCell[int32](c, row)), 0).UTC()
+	case schema.Timestamp, schema.TimestampLTZ:
+		return fixedCell[arrow.Timestamp](c, row).ToTime(c.unit)
 	case schema.Time:
 		return time.Duration(fixedCell[int32](c, row)) * time.Millisecond
 	}
-	return goCell(*t, col, int(row))
+	return goCell(t, col, int(row))
 }

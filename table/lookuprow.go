@@ -47,7 +47,7 @@ func (l *Lookup) Get(ctx context.Context, keys ...any) ([]Row, error) {
 			if at := l.at[j]; at >= 0 {
 				row[f.Name] = v.block.cells[at].value(&f.Type, v.row, v.block.Column(at))
 			} else {
-				row[f.Name] = goCell(f.Type, a.from[i].constants[f.Name], 0)
+				row[f.Name] = goCell(&f.Type, a.from[i].constants[f.Name], 0)
 			}
 		}
 		rows[i] = row
@@ -69,8 +69,9 @@ func (l *Lookup) GetRows(ctx context.Context, keys ...any) (*Found, error) {
 // that Writer.Put takes; nulls are left out.
 func RowOf(fields []schema.Field, rec arrow.RecordBatch, row int) Row {
 	out := make(Row, len(fields))
-	for i, f := range fields {
-		if v := goCell(f.Type, rec.Column(i), row); v != nil {
+	for i := range fields {
+		f := &fields[i]
+		if v := goCell(&f.Type, rec.Column(i), row); v != nil {
 			out[f.Name] = v
 		}
 	}
@@ -93,9 +94,12 @@ func (l *Lookup) keyBatch(keys []any) (arrow.RecordBatch, error) {
 	if len(keys) == 0 {
 		return nil, l.wrongKey("none is given")
 	}
-	a, err := rowjson.NewAppender(l.primary, l.table.world.Alloc)
-	if err != nil {
-		return nil, err
+	a, _ := l.appenders.Get().(*rowjson.Appender)
+	if a == nil {
+		var err error
+		if a, err = rowjson.NewAppender(l.primary, l.table.world.Alloc); err != nil {
+			return nil, err
+		}
 	}
 	for i, key := range keys {
 		values, err := l.keyValues(key)
@@ -110,6 +114,7 @@ func (l *Lookup) keyBatch(keys []any) (arrow.RecordBatch, error) {
 		}
 	}
 	rec, _ := a.Flush()
+	l.appenders.Put(a)
 	return rec, nil
 }
 
@@ -151,7 +156,7 @@ func (l *Lookup) byColumn(key any) (any, bool) {
 }
 
 // goCell is one cell as a Go value that Put takes.
-func goCell(t schema.Type, col arrow.Array, row int) any {
+func goCell(t *schema.Type, col arrow.Array, row int) any {
 	if col.IsNull(row) {
 		return nil
 	}
@@ -186,7 +191,7 @@ func goCell(t schema.Type, col arrow.Array, row int) any {
 	return goNested(t, col, row)
 }
 
-func goNested(t schema.Type, col arrow.Array, row int) any {
+func goNested(t *schema.Type, col arrow.Array, row int) any {
 	switch c := col.(type) {
 	case *array.Map:
 		key, elem := t.Key, t.Elem
@@ -197,24 +202,24 @@ func goNested(t schema.Type, col arrow.Array, row int) any {
 		pairs := c.ListValues().(*array.Struct)
 		m := make(map[any]any, to-from)
 		for i := int(from); i < int(to); i++ {
-			k := goCell(*key, pairs.Field(0), i)
+			k := goCell(key, pairs.Field(0), i)
 			if b, ok := k.([]byte); ok {
 				k = string(b)
 			}
-			m[k] = goCell(*elem, pairs.Field(1), i)
+			m[k] = goCell(elem, pairs.Field(1), i)
 		}
 		return m
 	case *array.List:
 		from, to := c.ValueOffsets(row)
 		list := make([]any, 0, to-from)
 		for i := int(from); i < int(to); i++ {
-			list = append(list, goCell(*t.Elem, c.ListValues(), i))
+			list = append(list, goCell(t.Elem, c.ListValues(), i))
 		}
 		return list
 	case *array.Struct:
 		r := make(Row, len(t.Fields))
-		for i, f := range t.Fields {
-			r[f.Name] = goCell(f.Type, c.Field(i), row)
+		for i := range t.Fields {
+			r[t.Fields[i].Name] = goCell(&t.Fields[i].Type, c.Field(i), row)
 		}
 		return r
 	}

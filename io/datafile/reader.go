@@ -101,11 +101,8 @@ func Open(ctx context.Context, obj store.Object, name string, opts ReaderOptions
 			_ = obj.Close()
 		}
 	}()
-	if opts.BatchRows < 0 || opts.Parallel < 0 {
-		return nil, fault.Invalid(fmt.Sprintf("batch rows %d and parallel %d must not be negative", opts.BatchRows, opts.Parallel))
-	}
-	if opts.ReadAhead == 0 {
-		opts.ReadAhead = readAhead
+	if opts.BatchRows < 0 || opts.Parallel < 0 || opts.ReadAhead < 0 {
+		return nil, fault.Invalid(fmt.Sprintf("batch rows %d, parallel %d and read ahead %d must not be negative", opts.BatchRows, opts.Parallel, opts.ReadAhead))
 	}
 	if opts.BatchRows == 0 {
 		opts.BatchRows = defaultBatchRows

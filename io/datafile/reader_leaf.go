@@ -68,8 +68,11 @@ func (c *chunkIO) fill(n int) error {
 	return nil
 }
 
+// advance steps over n bytes, which may lie beyond what was read.
 func (c *chunkIO) advance(n int) {
-	c.at += n
+	if c.at += n; c.at > len(c.buf) {
+		c.buf, c.at = nil, 0
+	}
 	c.off += int64(n)
 }
 

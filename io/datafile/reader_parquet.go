@@ -1,6 +1,7 @@
 package datafile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,7 +99,7 @@ func bindError(name string, err error) error {
 
 func (p *parquetFile) newLeaf(n *node, path string, v vector) *leafReader {
 	return &leafReader{node: n, path: path, vec: v, alloc: p.opts.Alloc, valid: memory.NewResizableBuffer(p.opts.Alloc),
-		io: chunkIO{ctx: p.ctx, obj: p.obj, name: p.name, ahead: p.opts.ReadAhead}}
+		io: chunkIO{ctx: p.ctx, obj: p.obj, name: p.name, ahead: cmp.Or(p.opts.ReadAhead, readAhead)}}
 }
 
 func (p *parquetFile) rows() int64 { return p.meta.rows }

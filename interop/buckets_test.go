@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"strings"
@@ -102,4 +103,40 @@ func TestAvroFilesInTurn(t *testing.T) {
 		w.travel()
 		w.verify()
 	}, "TIME(", "TIMESTAMP(7", "TIMESTAMP(8", "TIMESTAMP(9")
+}
+
+// TestPostponedBucketsInTurn: both sides postpone rows of one table, and this
+// library gives them buckets, after which both read what Java has in a table of
+// one bucket that got the same rows.
+func TestPostponedBucketsInTurn(t *testing.T) {
+	each(t, run.java, 15, func(w *world) {
+		o := w.rand.options
+		for _, key := range []string{"merge-engine", "file.format.per.level", "file.compression.per.level", "metadata.stats-mode.per.level", "file.compression", "avro.codec"} {
+			delete(o, key) // what Java's Avro does not take among them
+		}
+		twin := w.twin()
+		o["write-only"] = "true"
+		if !w.buckets("1") {
+			return
+		}
+		twin.create(false)
+		w.buckets("-2", fmt.Sprintf("postpone.default-bucket-num=%d", 1+w.rand.r.IntN(3)))
+		w.create(w.half())
+		for range 2 + w.rand.r.IntN(5) {
+			lines := w.rand.batch(nil)
+			w.write(w.half(), lines)
+			twin.write(false, lines)
+			if w.rand.r.IntN(2) == 0 {
+				continue
+			}
+			_, err := w.open().CompactPostponed(context.Background())
+			w.must(err)
+			rows := w.agree("rows", table.ScanOptions{})
+			want, err := w.java.rows(twin.id.String())
+			w.must(err)
+			w.same("rows", "java's one bucket", want, "postponed", rows)
+		}
+		w.travel()
+		w.verify()
+	}, "MULTISET")
 }

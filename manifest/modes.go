@@ -99,6 +99,25 @@ func StatsModes(names []string, mode string, byField map[string]string, keepFirs
 	return out, nil
 }
 
+// AvroStatsModes are the modes of all columns of an Avro file, where Paimon
+// counts key and system columns like any other. Errors are ErrInvalid.
+func AvroStatsModes(names []string, mode string, byField map[string]string, keepFirst int) ([]StatsMode, error) {
+	common, err := ParseStatsMode(mode)
+	out := make([]StatsMode, len(names))
+	for i, name := range names {
+		own, ok := byField[name]
+		switch {
+		case err != nil:
+			return nil, err
+		case ok:
+			out[i], err = ParseStatsMode(own)
+		case keepFirst < 0 || i < keepFirst:
+			out[i] = common
+		}
+	}
+	return out, err
+}
+
 func isSystem(name string) bool {
 	switch name {
 	case schema.SequenceName, schema.ValueKindName, "_LEVEL", "rowkind", "_ROW_ID":

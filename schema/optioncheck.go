@@ -151,7 +151,7 @@ func (o *Options) writeShape(t *Table) []error {
 		errs = append(errs, refuseOption(key, value, spec.why, true))
 	}
 	if len(t.PrimaryKeys) > 0 {
-		if o.Bucket < -1 || o.Bucket < 0 && t.CrossPartition() {
+		if o.Bucket == -1 && t.CrossPartition() {
 			refuse("bucket", strconv.Itoa(o.Bucket))
 		}
 		if o.DeletionVectors && !o.WriteOnly { // level 0 alone needs no vectors

@@ -20,6 +20,8 @@ type Options struct {
 	DynamicBucketMax       int   // buckets of a partition, -1 for no limit
 	DynamicBucketInitial   int   // buckets begun at once, 0 when unset
 	DynamicBucketAssigners int   // tasks that choose buckets, 0 when unset
+	PostponeDefaultBuckets int   // real buckets of a new partition of a table with bucket -2
+	PostponeBatchFixed     bool  // batch jobs write straight into real buckets there
 	WriteOnly              bool
 
 	// Data files.

@@ -14,7 +14,7 @@ const (
 	marking        = "marks finished partitions, which engines do when they end"
 	tags           = "makes tags, which a write-only writer never does"
 	metastore      = "registers in a metastore, and the file system catalog has none"
-	dynamicBuckets = "counts only with bucket -2, or a primary key that lacks partition columns, which is refused for writing"
+	dynamicBuckets = "counts only with bucket -1 and a primary key that lacks partition columns, which is refused for writing"
 	refusedTypes   = "counts only for VARIANT, BLOB and VECTOR columns, which are refused"
 	materialized   = "describes a materialized table to its engine"
 	formatTables   = "counts only for format tables, which are refused"
@@ -24,7 +24,7 @@ const (
 
 var optionTable = []option{
 	{"type", enumValue, "table", RefusedBoth, "use the engine that made the table; only plain tables are read and written"},
-	{"bucket", intValue, "-1", RefusedWrite, "for writing, make the table with a positive number of buckets, or with -1 and a primary key that contains the partition columns"},
+	{"bucket", intValue, "-1", RefusedWrite, "for writing, give the primary key all partition columns, or make the table with another bucket option than -1"},
 	{"bucket-key", textValue, "", Honoured, "columns hashed to a bucket"},
 	{"bucket-append-ordered", boolValue, "true", Honoured, "rows in a bucket keep their order, whatever it says"},
 	{"bucket-function.type", enumValue, "default", Honoured, "default, mod or hive"},
@@ -290,9 +290,9 @@ var optionTable = []option{
 	{"blob-external-storage-path", textValue, "", Ignored, refusedTypes},
 	{"blob-external-storage-field", textValue, "", Ignored, refusedTypes},
 	{"commit.discard-duplicate-files", boolValue, "false", Honoured, "drop already live files"},
-	{"postpone.batch-write-fixed-bucket", boolValue, "true", Ignored, dynamicBuckets},
-	{"postpone.batch-write-fixed-bucket.max-parallelism", intValue, "2048", Ignored, dynamicBuckets},
-	{"postpone.default-bucket-num", intValue, "1", Ignored, compaction},
+	{"postpone.batch-write-fixed-bucket", boolValue, "true", Honoured, "batch jobs on a table with bucket -2 write straight into real buckets"},
+	{"postpone.batch-write-fixed-bucket.max-parallelism", intValue, "2048", Ignored, "caps the buckets that the parallelism of an engine gives a new partition; here postpone.default-bucket-num does"},
+	{"postpone.default-bucket-num", intValue, "1", Honoured, "real buckets of a new partition of a table with bucket -2"},
 	{"global-index.row-count-per-shard", longValue, "100000", Ignored, globalIndexes},
 	{"global-index.build.max-shard", intValue, "32", Ignored, globalIndexes},
 	{"global-index.build.max-parallelism", intValue, "4096", Ignored, globalIndexes},

@@ -34,15 +34,17 @@ type bucketBuffer struct {
 	bucket    int
 
 	sorted *lsm.Buffer // primary-key tables
-	plain  []rowsOf    // append tables, in arrival order
+	plain  []rowsOf    // append tables and postponed rows, in arrival order
 	refs   int64       // bytes of row numbers in there
 	count  int64
 }
 
-// rowsOf are some rows of a retained batch; nil rows are all of them.
+// rowsOf are some rows of a retained batch; nil rows are all of them. Kinds are
+// those of these rows, in tables with a primary key; nil is all inserts.
 type rowsOf struct {
-	rec  arrow.RecordBatch
-	rows []int32
+	rec   arrow.RecordBatch
+	rows  []int32
+	kinds []int8
 }
 
 func newBucketBuffer(t *Table, files *fileMaker, partition []byte, bucket int) (*bucketBuffer, error) {
@@ -51,7 +53,7 @@ func newBucketBuffer(t *Table, files *fileMaker, partition []byte, bucket int) (
 		return nil, err
 	}
 	b := &bucketBuffer{table: t, partition: partition, bucket: bucket, rolling: rolling{files: files, dir: dir, id: t.world.NewID()}}
-	if len(t.schema.PrimaryKeys) == 0 {
+	if len(t.schema.PrimaryKeys) == 0 || t.postponed() {
 		return b, nil
 	}
 	b.sorted, err = lsm.NewBuffer(t.bufferSpec())
@@ -93,8 +95,12 @@ func (b *bucketBuffer) add(rec arrow.RecordBatch, kinds []int8, rows []int32) er
 		return b.sorted.Add(rec, kinds, rows)
 	}
 	rec.Retain()
-	b.plain = append(b.plain, rowsOf{rec, rows})
-	b.refs += plainBytes + 4*int64(len(rows))
+	p := rowsOf{rec: rec, rows: rows}
+	if b.files.sequence >= 0 {
+		p.kinds = kindsOf(kinds, rows)
+	}
+	b.plain = append(b.plain, p)
+	b.refs += plainBytes + 4*int64(len(rows)) + int64(len(p.kinds))
 	if rows == nil {
 		b.count += rec.NumRows()
 	} else {
@@ -143,15 +149,20 @@ func (b *bucketBuffer) flushPlain(ctx context.Context, parallel int) error {
 }
 
 func (b *bucketBuffer) writePlain(ctx context.Context, p rowsOf, parallel int) error {
-	if p.rows == nil {
-		return b.write(ctx, p.rec, parallel)
+	rec := p.rec
+	if p.rows != nil {
+		taken, err := take.Record(p.rec, p.rows, b.table.world.Alloc)
+		if err != nil {
+			return err
+		}
+		defer taken.Release()
+		rec = taken
 	}
-	taken, err := take.Record(p.rec, p.rows, b.table.world.Alloc)
-	if err != nil {
-		return err
+	if b.files.sequence >= 0 {
+		rec = b.files.postponedBatch(rec, p.kinds)
+		defer rec.Release()
 	}
-	defer taken.Release()
-	return b.write(ctx, taken, parallel)
+	return b.write(ctx, rec, parallel)
 }
 
 func (b *bucketBuffer) dropPlain() {

@@ -24,6 +24,7 @@ type bufferPool struct {
 	bytes   int64
 	targets map[bucketKey]*bucketBuffer
 	dynamic *dynamicBuckets // nil in tables without dynamic buckets
+	real    *realBuckets    // set where every partition has its own number of buckets
 }
 
 type bucketKey struct {
@@ -230,12 +231,20 @@ func (p *bufferPool) prepare(ctx context.Context, identifier int64) ([]CommitMes
 	return all, nil
 }
 
+// total is the number of buckets that a bucket's files are recorded with.
+func (p *bufferPool) total(key bucketKey) int {
+	if p.real != nil {
+		return p.real.count([]byte(key.partition))
+	}
+	return p.table.options.Bucket
+}
+
 // handOut makes the messages of the files that are finished.
 func (p *bufferPool) handOut(buckets []*bucketBuffer) []CommitMessage {
 	var msgs []CommitMessage
 	written := make(map[bucketKey]bool, len(buckets))
 	message := func(key bucketKey, files []manifest.DataFile) {
-		m := CommitMessage{Partition: []byte(key.partition), Bucket: key.bucket, TotalBuckets: p.table.options.Bucket, NewFiles: files}
+		m := CommitMessage{Partition: []byte(key.partition), Bucket: key.bucket, TotalBuckets: p.total(key), NewFiles: files}
 		if c := p.compact.of(key); c != nil {
 			r := c.take()
 			m.CompactBefore, m.CompactAfter = r.before, r.after

@@ -146,6 +146,9 @@ func (c *Committer) fill(ctx context.Context, changes *snapshot.Changes, msgs []
 			}
 		}
 		msgs[i].addTo(changes, c.table.dynamic())
+		if c.table.postponed() && msgs[i].Bucket >= 0 { // a partition keeps its number of buckets
+			changes.CheckAppendConflicts = true
+		}
 	}
 	return nil
 }

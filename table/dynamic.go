@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/tidelake/tidelake/internal/bucket"
 	"github.com/tidelake/tidelake/manifest"
@@ -30,6 +31,10 @@ type dynamicBuckets struct {
 	rule  bucket.Dynamic
 	anew  bool // for an overwrite: every partition begins without keys
 	id    string
+
+	keys   []int         // positions of the key's columns
+	types  []schema.Type // of them
+	hashes []int32       // of the keys of the batch being routed
 
 	mu     sync.Mutex // the committer tells of commits while the writer goes on
 	fresh  bool       // live is the newest, as far as this commit needs to know
@@ -54,21 +59,26 @@ type hashedPartition struct {
 func (p *hashedPartition) newest() []string { return p.states[len(p.states)-1] }
 
 func newDynamicBuckets(t *Table, anew bool) *dynamicBuckets {
-	pick := rand.IntN
-	if random := t.world.Rand; random != nil {
-		pick = func(n int) int { return min(n-1, int(random()*float64(n))) }
-	}
+	pick := func(n int) int { return min(n-1, int(t.random()*float64(n))) }
 	o := t.options
-	return &dynamicBuckets{table: t, anew: anew, id: t.world.NewID(), parts: make(map[string]*hashedPartition),
+	d := &dynamicBuckets{table: t, anew: anew, id: t.world.NewID(), parts: make(map[string]*hashedPartition),
 		rule: bucket.Dynamic{Target: o.DynamicBucketTarget, Max: o.DynamicBucketMax,
 			Channels: o.DynamicBucketAssigners, Assigners: o.DynamicBucketInitial, Pick: pick}}
+	for _, f := range t.schema.KeyFields() {
+		d.keys, d.types = append(d.keys, t.schema.Index(f.Name)), append(d.types, f.Type)
+	}
+	return d
 }
 
 // dynamic tells that keys get their buckets as they come, by a hash index.
 func (t *Table) dynamic() bool { return t.schema.BucketMode() == schema.HashDynamic }
 
-// assign is the bucket of a key hash in a partition.
-func (d *dynamicBuckets) assign(ctx context.Context, partition []byte, hash int32) (int, error) {
+func (d *dynamicBuckets) begin(rec arrow.RecordBatch) (err error) {
+	d.hashes, err = bucket.Hashes(d.hashes[:0], d.types, pick(rec, d.keys))
+	return err
+}
+
+func (d *dynamicBuckets) choose(ctx context.Context, partition []byte, row int) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.last == nil || !bytes.Equal(d.last.key, partition) {
@@ -78,7 +88,7 @@ func (d *dynamicBuckets) assign(ctx context.Context, partition []byte, hash int3
 		}
 		d.last = p
 	}
-	return d.last.index.Assign(hash)
+	return d.last.index.Assign(d.hashes[row])
 }
 
 func (d *dynamicBuckets) partition(ctx context.Context, key []byte) (*hashedPartition, error) {

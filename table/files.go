@@ -25,6 +25,7 @@ const systemStats = "truncate(128)"
 type fileMaker struct {
 	table      *Table
 	physical   []schema.Field // columns of a file, in file order
+	arrow      *arrow.Schema  // of these
 	keys       []int          // physical positions of the trimmed primary key's values
 	keyTypes   []schema.Type
 	sequence   int   // physical position of _SEQUENCE_NUMBER, -1 in append tables
@@ -53,6 +54,10 @@ func newFileMaker(t *Table, level int, source int8) (*fileMaker, error) {
 			m.keyTypes = append(m.keyTypes, f.Type)
 		}
 	}
+	var err error
+	if m.arrow, err = schema.ArrowSchema(m.physical); err != nil {
+		return nil, err
+	}
 	m.target = o.TargetFileSizeFor(len(t.schema.PrimaryKeys) > 0)
 	m.code = o.FileCompressionFor(m.overrides())
 	m.rowGroup = m.rowGroupBytes()
@@ -80,6 +85,9 @@ func (m *fileMaker) overrides() int {
 func (m *fileMaker) statsModes() error {
 	o := m.table.options
 	mode := o.StatsModeFor("", m.overrides())
+	if m.format == "avro" {
+		return m.avroStatsModes(mode)
+	}
 	names := make([]string, len(m.table.schema.Fields))
 	for i, f := range m.table.schema.Fields {
 		names[i] = f.Name
@@ -100,6 +108,28 @@ func (m *fileMaker) statsModes() error {
 		m.keyModes[i] = system
 	}
 	return err
+}
+
+// avroStatsModes: of Avro files Paimon gathers the statistics of key and system
+// columns by the same rules as those of the others.
+func (m *fileMaker) avroStatsModes(mode string) error {
+	o := m.table.options
+	columns := make([]string, len(m.physical))
+	for i, f := range m.physical {
+		columns[i] = f.Name
+	}
+	modes, err := manifest.AvroStatsModes(columns, mode, o.FieldStatsMode, o.StatsKeepFirstN)
+	if err != nil {
+		return err
+	}
+	m.valueModes, m.keyModes = modes[m.values:], make([]manifest.StatsMode, len(m.keys))
+	for i, at := range m.keys {
+		if m.sequence > 0 { // key columns of their own, in the same order
+			at = i
+		}
+		m.keyModes[i] = modes[at]
+	}
+	return nil
 }
 
 // options of the encoder of one file.

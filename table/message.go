@@ -87,15 +87,12 @@ func (t *Table) checkMessage(m *CommitMessage) error {
 	if _, err := t.partitionValues(m.Partition); err != nil {
 		return fmt.Errorf("commit message: its partition: %w", err)
 	}
-	buckets := t.options.Bucket
-	if len(m.NewFiles) == 0 && len(m.Index) == 0 {
-		buckets = m.TotalBuckets // a compaction leaves it at what the partition has
+	if err := t.checkBucket(m); err != nil {
+		return err
 	}
-	if m.TotalBuckets != buckets {
-		return bad("made for a table of %d buckets, this one has %d", m.TotalBuckets, buckets)
-	}
-	if m.Bucket < 0 || m.Bucket >= max(t.bucketLimit(), buckets) {
-		return bad("bucket %d of %d", m.Bucket, buckets)
+	least := int64(0)
+	if m.Bucket == postponeBucket {
+		least = -1 // rows that wait have no numbers
 	}
 	types := typesOf(t.schema.KeyFields())
 	for n, files := range [][]manifest.DataFile{m.NewFiles, m.DeletedFiles, m.CompactBefore, m.CompactAfter} {
@@ -106,7 +103,7 @@ func (t *Table) checkMessage(m *CommitMessage) error {
 				return bad("file %s: impossible level", f.Name)
 			case !plainName(f.Name):
 				return bad("file name %q", f.Name)
-			case f.Rows <= 0 || f.Size <= 0 || f.MinSequence < 0 || f.MaxSequence < f.MinSequence || f.Level < 0:
+			case f.Rows <= 0 || f.Size <= 0 || f.MinSequence < least || f.MaxSequence < f.MinSequence || f.Level < 0:
 				return bad("file %s: impossible rows, size, sequence numbers or level", f.Name)
 			}
 			if err := checkKeys(types, f); err != nil {
@@ -121,6 +118,28 @@ func (t *Table) checkMessage(m *CommitMessage) error {
 				return bad("index file %q of another partition or bucket", e.Name)
 			}
 		}
+	}
+	return nil
+}
+
+// checkBucket refuses a bucket that the table cannot have.
+func (t *Table) checkBucket(m *CommitMessage) error {
+	buckets, limit := t.options.Bucket, t.bucketLimit()
+	switch {
+	case t.postponed() && m.Bucket == postponeBucket:
+		limit = 0
+	case t.postponed():
+		buckets = m.TotalBuckets
+		limit = buckets
+	case len(m.NewFiles) == 0 && len(m.Index) == 0: // a compaction leaves it at what the partition has
+		buckets = m.TotalBuckets
+		limit = max(limit, buckets)
+	}
+	if m.TotalBuckets != buckets {
+		return fault.Invalid(fmt.Sprintf("commit message: made for a table of %d buckets, this one has %d", m.TotalBuckets, buckets))
+	}
+	if m.Bucket >= limit || m.Bucket < 0 && !(t.postponed() && m.Bucket == postponeBucket) {
+		return fault.Invalid(fmt.Sprintf("commit message: bucket %d of %d", m.Bucket, buckets))
 	}
 	return nil
 }

@@ -17,11 +17,19 @@ type router struct {
 	partCols, keyCols   []int
 	partTypes, keyTypes []schema.Type
 	function            *bucket.Function // nil: everything in bucket 0
-	dynamic             *dynamicBuckets  // set: it chooses the bucket
+	chooser             bucketChooser    // set: it chooses the bucket, row by row
 
 	buckets []int32 // scratch, one a row
 	targets []int32 // scratch, index into parts, one a row
 	key     []byte  // scratch
+}
+
+// bucketChooser gives rows their buckets where these follow from more than the key.
+type bucketChooser interface {
+	// begin announces the batch that choose will be asked about.
+	begin(rec arrow.RecordBatch) error
+	// choose is the bucket of a row, whose partition is given as BinaryRow body.
+	choose(ctx context.Context, partition []byte, row int) (int, error)
 }
 
 // routed is one target of a batch. Rows is nil when it takes the whole batch.
@@ -36,11 +44,11 @@ func newRouter(sc *schema.Table, o *schema.Options) (*router, error) {
 	for _, f := range sc.PartitionFields() {
 		r.partCols, r.partTypes = append(r.partCols, sc.Index(f.Name)), append(r.partTypes, f.Type)
 	}
-	for _, f := range sc.BucketKeyFields() {
-		r.keyCols, r.keyTypes = append(r.keyCols, sc.Index(f.Name)), append(r.keyTypes, f.Type)
-	}
 	if o.Bucket <= 0 {
 		return r, nil
+	}
+	for _, f := range sc.BucketKeyFields() {
+		r.keyCols, r.keyTypes = append(r.keyCols, sc.Index(f.Name)), append(r.keyTypes, f.Type)
 	}
 	var err error
 	r.function, err = bucket.New(o.BucketFunction, o.Bucket, r.keyTypes)
@@ -91,13 +99,12 @@ func (r *router) route(ctx context.Context, rec arrow.RecordBatch, keep func(row
 
 func (r *router) assignBuckets(rec arrow.RecordBatch, n int) error {
 	var err error
-	if r.dynamic != nil { // hashes for now
-		r.buckets, err = bucket.Hashes(r.buckets[:0], r.keyTypes, pick(rec, r.keyCols))
-		return err
+	if r.chooser != nil {
+		err = r.chooser.begin(rec)
 	}
 	if r.function == nil {
 		r.buckets = append(r.buckets[:0], make([]int32, n)...)
-		return nil
+		return err
 	}
 	r.buckets, err = r.function.Assign(r.buckets[:0], pick(rec, r.keyCols))
 	return err
@@ -130,8 +137,8 @@ func (r *router) assignTargets(ctx context.Context, rec arrow.RecordBatch, n int
 		if len(r.partCols) > 0 {
 			r.key = enc.Append(r.key[:0], row)
 		}
-		if r.dynamic != nil {
-			b, err := r.dynamic.assign(ctx, r.key, r.buckets[row])
+		if r.chooser != nil {
+			b, err := r.chooser.choose(ctx, r.key, row)
 			if err != nil {
 				return nil, nil, err
 			}

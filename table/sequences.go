@@ -39,8 +39,11 @@ func newSequences(t *Table) *sequences {
 }
 
 // needed tells whether this table numbers rows after those already stored:
-// bucket-unaware append writers always begin at 0.
-func (s *sequences) needed() bool { return s.table.schema.BucketMode() != schema.BucketUnaware }
+// bucket-unaware append writers always begin at 0, and postponed rows have none.
+func (s *sequences) needed() bool {
+	mode := s.table.schema.BucketMode()
+	return mode != schema.BucketUnaware && mode != schema.Postpone
+}
 
 // next is the first free number of a bucket.
 func (s *sequences) next(ctx context.Context, key bucketKey) (int64, error) {

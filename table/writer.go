@@ -24,6 +24,11 @@ type WriterOptions struct {
 	// others: they are not compacted, and in a table with dynamic buckets they
 	// get buckets as if the table were empty. Default false.
 	Overwrite bool
+	// Batch is for a writer that makes one commit and ends. In a table with
+	// bucket -2 its rows go straight into real buckets and are visible at once,
+	// unless postpone.batch-write-fixed-bucket is false; those of another writer
+	// wait for Table.CompactPostponed. Default false.
+	Batch bool
 	// WaitCompaction makes Prepare wait for the compaction that its rows
 	// cause, so that the same rows always leave the same files. Default: a
 	// compaction that takes longer goes into a later commit.
@@ -74,6 +79,7 @@ type Writer struct {
 	pending int               // rows in there
 	seen    int64             // rows accepted, for messages
 	unsent  *unsent           // a CommitNext that failed
+	doubted bool              // no retraction was postponed yet
 	broken  error
 	closed  bool
 	renewal
@@ -82,6 +88,12 @@ type Writer struct {
 // NewWriter opens a writer on the table's newest schema. It refuses, by name,
 // options whose writing is not built. Close the writer in the end.
 func (t *Table) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error) {
+	return t.newWriter(ctx, o, o.Batch && t.options.PostponeBatchFixed)
+}
+
+// newWriter opens a writer; a direct one gives rows of a table with postponed
+// buckets their real ones.
+func (t *Table) newWriter(ctx context.Context, o WriterOptions, direct bool) (*Writer, error) {
 	if err := t.options.CheckWrite(t.schema); err != nil {
 		return nil, t.wrap("open writer", err)
 	}
@@ -97,30 +109,11 @@ func (t *Table) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error)
 	if w.canon, err = newCanonicalizer(t, t.world.Alloc); err != nil {
 		return nil, t.wrap("open writer", err)
 	}
-	if w.buffers, err = newBufferPool(t, o.WaitCompaction); err != nil {
+	if err := w.openBuffers(ctx, o, direct); err != nil {
 		w.canon.release()
 		return nil, t.wrap("open writer", err)
 	}
-	commits.published = w.buffers.levels.published
-	if t.dynamic() {
-		w.useDynamicBuckets(newDynamicBuckets(t, o.Overwrite))
-	}
-	if o.Overwrite {
-		w.buffers.compact = nil
-	}
-	if c := w.buffers.compact; c != nil {
-		commits.lost = c.loose
-	}
 	return w, nil
-}
-
-// useDynamicBuckets lets d choose the buckets.
-func (w *Writer) useDynamicBuckets(d *dynamicBuckets) {
-	w.router.dynamic, w.buffers.dynamic = d, d
-	w.commits.published = func(ids []int64, msgs []CommitMessage, whole bool) {
-		w.buffers.levels.published(ids, msgs, whole)
-		d.published(ids, msgs)
-	}
 }
 
 // User is the commit user of this writer.
@@ -286,7 +279,15 @@ func (w *Writer) addKinds(ctx context.Context, rec arrow.RecordBatch, given []in
 			return err
 		}
 	}
-	parts, err := w.router.route(ctx, stored, w.filter.keep(kinds))
+	keep := w.filter.keep(kinds)
+	if w.doubted {
+		seen, err := w.table.checkRetract(stored, kinds, keep)
+		if err != nil {
+			return err
+		}
+		w.doubted = !seen
+	}
+	parts, err := w.router.route(ctx, stored, keep)
 	if err != nil {
 		return err
 	}

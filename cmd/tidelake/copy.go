@@ -15,7 +15,7 @@ type copied struct{ rows, commits, committed int64 }
 
 // copyRows reads the input to its end into the table.
 func (a *app) copyRows(ctx context.Context, t *table.Table, in input, f *writeFlags, bad *badRows) (done copied, err error) {
-	w, err := t.NewWriter(ctx, table.WriterOptions{WaitCompaction: true}) // the same input leaves the same files
+	w, err := t.NewWriter(ctx, table.WriterOptions{WaitCompaction: true, Batch: true}) // the same input leaves the same files
 	if err != nil {
 		return done, err
 	}

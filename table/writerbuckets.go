@@ -1,0 +1,62 @@
+package table
+
+import "context"
+
+// openBuffers prepares where rows go, by the kind of buckets that the table has.
+func (w *Writer) openBuffers(ctx context.Context, o WriterOptions, direct bool) (err error) {
+	t := w.table
+	view := t
+	switch {
+	case t.postponed() && direct:
+		view, err = t.variant(map[string]string{"bucket": "1", "write-only": "true"})
+	case t.postponed():
+		view, err = t.postponeView(w.User())
+	}
+	if err != nil {
+		return err
+	}
+	if w.buffers, err = newBufferPool(view, o.WaitCompaction); err != nil {
+		return err
+	}
+	w.commits.published = w.buffers.levels.published
+	if err := w.chooseBuckets(ctx, o, direct); err != nil {
+		return err
+	}
+	if o.Overwrite {
+		w.buffers.compact = nil
+	}
+	if c := w.buffers.compact; c != nil {
+		w.commits.lost = c.loose
+	}
+	return nil
+}
+
+// chooseBuckets sets who gives rows their buckets, where the key alone does not.
+func (w *Writer) chooseBuckets(ctx context.Context, o WriterOptions, direct bool) error {
+	switch t := w.table; {
+	case t.dynamic():
+		w.useDynamicBuckets(newDynamicBuckets(t, o.Overwrite))
+	case t.postponed() && direct:
+		at, err := t.chain.Latest(ctx)
+		if err != nil {
+			return err
+		}
+		real, err := newRealBuckets(ctx, t, at)
+		if err != nil {
+			return err
+		}
+		w.router.chooser, w.buffers.real = real, real
+	case t.postponed():
+		w.router.chooser, w.doubted = choosesPostpone{}, true
+	}
+	return nil
+}
+
+// useDynamicBuckets lets d choose the buckets.
+func (w *Writer) useDynamicBuckets(d *dynamicBuckets) {
+	w.router.chooser, w.buffers.dynamic = d, d
+	w.commits.published = func(ids []int64, msgs []CommitMessage, whole bool) {
+		w.buffers.levels.published(ids, msgs, whole)
+		d.published(ids, msgs)
+	}
+}

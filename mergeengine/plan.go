@@ -36,6 +36,7 @@ type Plan struct {
 	Last  []int32
 
 	ops    [][]op // by class of columns, then by position; nil where all are added
+	memory [][]op // of ops, for the next plan
 	multi  bool   // some row has more than one version
 	newest shared
 }
@@ -53,7 +54,10 @@ func (p *Plan) begin(refs []vector.Ref, g *Groups, classes int) {
 	n := g.Len()
 	p.Refs = refs
 	p.Spans, p.Last, p.Kinds = slices.Grow(p.Spans[:0], n), slices.Grow(p.Last[:0], n), nil
-	p.ops = make([][]op, classes)
+	if p.ops == nil {
+		p.ops, p.memory = make([][]op, classes), make([][]op, classes)
+	}
+	clear(p.ops)
 	p.newest.once = sync.Once{}
 	p.multi = n < len(refs)
 	for i := range n {
@@ -74,7 +78,9 @@ func (p *Plan) begin(refs []vector.Ref, g *Groups, classes int) {
 // opsOf is the list of a class, all opAdd when it is new.
 func (p *Plan) opsOf(class int) []op {
 	if p.ops[class] == nil {
-		p.ops[class] = make([]op, len(p.Refs))
+		p.memory[class] = slices.Grow(p.memory[class][:0], len(p.Refs))[:len(p.Refs)]
+		p.ops[class] = p.memory[class]
+		clear(p.ops[class])
 	}
 	return p.ops[class]
 }

@@ -87,6 +87,9 @@ const perScript = 5
 // built are the merge engines that the engine can do.
 var built = []string{"aggregation", "deduplicate", "partial-update"}
 
+// builtVectors tells that the engine can write deletion vectors.
+const builtVectors = false
+
 // drawCase draws the case of a seed; steps change with every perScript-th seed only.
 func drawCase(seed uint64) (c metaCase, err error) {
 	c.Seed = seed

@@ -274,7 +274,7 @@ func drawSteps(r *rand.Rand, m metaTable, makers map[string]maker) ([]metaStep, 
 
 // wider are the types that a column may be given.
 var wider = map[string][]string{
-	"TINYINT": {"SMALLINT", "INT", "BIGINT"}, "SMALLINT": {"INT", "BIGINT"}, "INT": {"BIGINT"},
+	"TINYINT": {"SMALLINT", "INT", "BIGINT", "STRING"}, "SMALLINT": {"INT", "BIGINT", "DOUBLE"}, "INT": {"BIGINT", "STRING", "DOUBLE"}, "BIGINT": {"STRING"},
 	"FLOAT": {"DOUBLE"}, "DECIMAL(9, 2)": {"DECIMAL(30, 2)"},
 }
 
@@ -336,6 +336,10 @@ func drawConfig(r *rand.Rand, m metaTable) metaConfig {
 	maybe(4, "manifest.merge-min-count", "2")
 	maybe(5, "manifest.target-file-size", "1 kb")
 	maybe(4, "read.batch-size", "2", "7")
+	if m.Options["merge-engine"] != "first-row" && r.IntN(3) == 0 && builtVectors {
+		c.Options["deletion-vectors.enabled"] = "true"
+		maybe(2, "deletion-vectors.bitmap64", "true")
+	}
 	maybe(4, "num-levels", "3", "9")
 	if r.IntN(3) == 0 {
 		c.Options["write-only"] = "true"

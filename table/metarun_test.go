@@ -229,8 +229,18 @@ func (m *metaRun) row(inside map[string]string) table.Row {
 	return row
 }
 
+// hidden tells that rows are seen only once they are compacted.
+func (m *metaRun) hidden() bool {
+	return m.model.Schema.Options["merge-engine"] == "first-row" || m.Config.Options["deletion-vectors.enabled"] == "true"
+}
+
 // look compares the newest rows, and at the end more ways to read.
 func (m *metaRun) look(last bool) error {
+	if m.hidden() {
+		if _, err := m.table.Compact(ctx, table.CompactOptions{}); err != nil {
+			return err
+		}
+	}
 	rows, err := m.model.Rows()
 	if err != nil {
 		return fmt.Errorf("the model: %w", err)
@@ -349,6 +359,9 @@ func (m *metaRun) end() error {
 			return err
 		}
 		i, exact := slices.BinarySearch(ids, s.ID)
+		if m.hidden() && !exact {
+			continue
+		}
 		if !exact && (i == 0 || s.CommitKind != "COMPACT") {
 			i = min(i+1, len(ids)) // the first of two snapshots of one commit
 		} else if exact {

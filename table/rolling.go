@@ -21,8 +21,41 @@ type rolling struct {
 	done []manifest.DataFile
 }
 
+// rollRows is after how many rows near the end of a file its size is looked at, as in Java.
+const rollRows = 1000
+
 // write appends rows to the open file and closes it once it is large enough.
 func (r *rolling) write(ctx context.Context, rec arrow.RecordBatch, parallel int) error {
+	for from, rows := int64(0), rec.NumRows(); from < rows; {
+		to := rows
+		if to-from > rollRows && r.nearEnd(rec) {
+			to = from + rollRows
+		}
+		part := rec.NewSlice(from, to)
+		err := r.append(ctx, part, parallel)
+		part.Release()
+		if err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
+}
+
+// nearEnd tells that a batch may fill the open file.
+func (r *rolling) nearEnd(rec arrow.RecordBatch) bool {
+	size := int64(0)
+	if r.open != nil {
+		size = r.open.enc.Size()
+	}
+	for _, col := range rec.Columns() {
+		_, used := footprint(col.Data())
+		size += used
+	}
+	return size >= r.files.target
+}
+
+func (r *rolling) append(ctx context.Context, rec arrow.RecordBatch, parallel int) error {
 	if r.open == nil {
 		f, err := r.files.create(ctx, r.dir, r.id, r.made, parallel)
 		if err != nil {

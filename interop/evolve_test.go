@@ -44,6 +44,9 @@ type evolving struct {
 	*world
 	made int
 	nest int // step of the nested column
+	// retyped are the columns whose type has changed: a second change can leave
+	// old files without a cast, in Paimon too.
+	retyped map[string]bool
 }
 
 // nests are the shapes that the nested column goes through, by one alteration each.
@@ -78,7 +81,7 @@ func newEvolving(w *world) *evolving {
 			delete(w.rand.options, key)
 		}
 	}
-	return &evolving{world: w}
+	return &evolving{world: w, retyped: make(map[string]bool)}
 }
 
 // retypings are casts under which the values of the random tables stay values, and
@@ -168,13 +171,15 @@ func (e *evolving) change() string {
 		old := t.columns[at].name
 		t.columns[at].name = fmt.Sprintf("c_named%d", e.made)
 		delete(t.seen, old)
+		e.retyped[t.columns[at].name] = e.retyped[old]
 		return fmt.Sprintf(`{"action":"renameColumn","fieldNames":[%s],"newName":%q}`, text(old), t.columns[at].name)
 	case 3:
 		c := &t.columns[at]
 		to := retypings[c.typ]
-		if len(to) == 0 || c.byDefault != "" {
+		if len(to) == 0 || c.byDefault != "" || e.retyped[c.name] {
 			return ""
 		}
+		e.retyped[c.name] = true
 		c.typ = pick(r, to...)
 		c.value = scalarOf(c.typ).value
 		delete(t.seen, c.name)

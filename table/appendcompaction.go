@@ -127,6 +127,9 @@ func (t *Table) joinFiles(ctx context.Context, key bucketKey, files []manifest.D
 	if err != nil {
 		return compactResult{}, err
 	}
+	if err := t.mayWriteAgain(schemasOf(files)...); err != nil {
+		return compactResult{}, err
+	}
 	r, err := t.wholeReader([]byte(key.partition), key.bucket)
 	if err != nil {
 		return compactResult{}, err

@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -172,10 +173,11 @@ func (b *bucketCompactor) settle(ctx context.Context, wait bool) error {
 
 // failed decides about a compaction that did not work. The rows are safe
 // without it; only who waits for it has to know, unless files were gone: then
-// somebody else has compacted them, or a commit never happened.
+// somebody else has compacted them, or a commit never happened; or unless the
+// writer has yet to take up a new schema.
 func (b *bucketCompactor) failed(err error, wait bool) error {
 	gone := isNotFound(err)
-	if wait && !gone {
+	if wait && !gone && !errors.Is(err, errAltered) {
 		return err
 	}
 	b.table.world.Logger.Warn("a compaction failed; it is tried again after the next flush", "table", b.table.name, "bucket", b.key.bucket, "error", err)

@@ -136,6 +136,11 @@ func (c *change) prepare(ctx context.Context, id int64) (ChangeReport, []CommitM
 	if err != nil {
 		return ChangeReport{}, nil, err
 	}
+	if scan.snapshot != nil {
+		if err := c.table.mayWriteAgain(scan.snapshot.SchemaID); err != nil {
+			return ChangeReport{}, nil, err
+		}
+	}
 	if len(c.table.schema.PrimaryKeys) > 0 {
 		return c.upsert(ctx, scan, id)
 	}

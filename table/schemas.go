@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/io/store"
+	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/schema"
 )
 
@@ -105,6 +106,28 @@ func (t *Table) checkAltered(ctx context.Context, id int64) error {
 			Detail: "the table's options were altered since it was opened", Hint: "open the table again"}
 	}
 	return nil
+}
+
+var errAltered = errors.New("the table was altered since it was opened, and writing its rows again would lose what is new")
+
+// mayWriteAgain refuses to write rows again that a newer schema than the
+// table's made: columns that it added would be lost.
+func (t *Table) mayWriteAgain(ids ...int64) error {
+	for _, id := range ids {
+		if id > t.schema.ID {
+			return &fault.Error{Class: fault.ErrInvalid, File: schemaKey(id), Err: errAltered,
+				Hint: fmt.Sprintf("it was opened with schema %d: open the table again", t.schema.ID)}
+		}
+	}
+	return nil
+}
+
+func schemasOf(files []manifest.DataFile) []int64 {
+	ids := make([]int64, len(files))
+	for i := range files {
+		ids[i] = files[i].SchemaID
+	}
+	return ids
 }
 
 // newestSchema answers which schema is the newest, for the snapshots of one

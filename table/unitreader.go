@@ -35,6 +35,9 @@ type unitReader struct {
 
 func (c *compaction) newReader() (*unitReader, error) {
 	t := c.table
+	if err := t.mayWriteAgain(schemasOf(c.unit.Files)...); err != nil {
+		return nil, err
+	}
 	s, err := t.wholeReader(c.partition, c.bucket)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package table_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -115,4 +116,37 @@ func TestNewOptionsAreTakenUpToo(t *testing.T) {
 	commit(t, w, tab, `{"k":1,"v":1}`)
 	commit(t, w, tab, `{"_kind":"-D","k":1}`, `{"k":2,"v":2}`)
 	expect(t, reopen(t, st), table.ScanOptions{Columns: []string{"k"}}, `{"k":1}`, `{"k":2}`)
+}
+
+// A writer, a job or an update that still has the old schema must not write
+// rows again that have columns it does not know.
+func TestColumnsOfANewSchemaSurviveThoseWhoHaveTheOldOne(t *testing.T) {
+	for _, yaml := range []string{
+		"columns: [{name: k, type: INT NOT NULL}, {name: v, type: INT}]\nprimary-key: [k]\noptions: {bucket: 1, num-sorted-run.compaction-trigger: 2}",
+		"columns: [{name: k, type: INT NOT NULL}, {name: v, type: INT}]\noptions: {bucket: -1, compaction.min.file-num: 2}",
+	} {
+		st := store.NewMem()
+		old := create(t, st, yaml)
+		w := newWriter(t, old, "old")
+		commit(t, w, old, `{"k":1,"v":1}`)
+		load(t, alter(t, st, "add n INT", "set write-only=true"), `{"k":2,"v":2,"n":22}`)
+		for k := 3; k < 8; k++ {
+			commit(t, w, old, fmt.Sprintf(`{"k":%d,"v":%d}`, k, k))
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := old.Compact(ctx, table.CompactOptions{Full: true}); err != nil {
+			failsWith(t, err, table.ErrInvalid, "open the table again")
+		}
+		_, err := old.Update(ctx, []table.Assignment{{Name: "v", Value: 9}}, table.ChangeOptions{Where: "k = 2"})
+		failsWith(t, err, table.ErrInvalid, "open the table again")
+		now := reopen(t, st)
+		expect(t, now, table.ScanOptions{Where: "k = 2"}, `{"k":2,"v":2,"n":22}`)
+		if _, err := now.Compact(ctx, table.CompactOptions{Full: true}); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, now, table.ScanOptions{Where: "k <= 3"}, `{"k":1,"v":1,"n":null}`, `{"k":2,"v":2,"n":22}`, `{"k":3,"v":3,"n":null}`)
+		sound(t, now)
+	}
 }

@@ -59,7 +59,8 @@ const (
 // compactors: a task that another one has overtaken is dropped and its bucket
 // planned again; nobody else notices. Work is committed as it is done, so a
 // job that was stopped goes on where it was when it is called again. Nothing
-// to do makes no snapshot.
+// to do makes no snapshot. In a table with bucket -2 it begins with
+// CompactPostponed, which MaxBytes does not bound.
 //
 // To spread the work over machines, take PlanCompaction, RunCompaction and
 // Committer.Commit apart.
@@ -84,6 +85,16 @@ type compactJob struct {
 }
 
 func (j *compactJob) run(ctx context.Context) error {
+	if j.table.postponed() {
+		moved, err := j.table.compactPostponed(ctx, j.options)
+		if err != nil {
+			return err
+		}
+		if moved.Files > 0 {
+			j.report.FilesBefore += moved.Files
+			j.report.Snapshots++
+		}
+	}
 	tasks, err := j.table.PlanCompaction(ctx, j.options)
 	if err != nil || len(tasks) == 0 {
 		return err

@@ -33,11 +33,11 @@ type PostponedReport struct {
 // error is ErrConflict, the files made are removed, and nothing is lost. It is
 // safe beside writers. Without waiting rows there is no snapshot.
 func (t *Table) CompactPostponed(ctx context.Context) (PostponedReport, error) {
-	report, err := t.compactPostponed(ctx)
+	report, err := t.compactPostponed(ctx, CompactOptions{})
 	return report, t.wrap("compact", err)
 }
 
-func (t *Table) compactPostponed(ctx context.Context) (report PostponedReport, err error) {
+func (t *Table) compactPostponed(ctx context.Context, o CompactOptions) (report PostponedReport, err error) {
 	if !t.postponed() {
 		return report, fault.Invalid("no rows wait for a bucket here: the table has not bucket -2")
 	}
@@ -45,7 +45,7 @@ func (t *Table) compactPostponed(ctx context.Context) (report PostponedReport, e
 	if err != nil || s.snapshot == nil {
 		return report, err
 	}
-	waiting, err := t.waitingFiles(ctx, s.snapshot)
+	waiting, err := t.waitingFiles(ctx, s.snapshot, o)
 	if err != nil || len(waiting) == 0 {
 		return report, err
 	}
@@ -76,11 +76,12 @@ func (t *Table) compactPostponed(ctx context.Context) (report PostponedReport, e
 
 // waitingFiles are the postponed files of a snapshot, a message for each
 // partition that takes them away, in the order in which they were made.
-func (t *Table) waitingFiles(ctx context.Context, at *snapshot.Snapshot) ([]CommitMessage, error) {
-	entries, err := t.liveFiles(ctx, at, &manifest.Filter{Bucket: func(bucket, _ int) bool { return bucket == postponeBucket }})
+func (t *Table) waitingFiles(ctx context.Context, at *snapshot.Snapshot, o CompactOptions) ([]CommitMessage, error) {
+	entries, err := t.filesToCompact(ctx, at, o)
 	if err != nil {
 		return nil, err
 	}
+	entries = slices.DeleteFunc(entries, func(e manifest.Entry) bool { return e.Bucket != postponeBucket })
 	slices.SortStableFunc(entries, func(a, b manifest.Entry) int { return int(min(1, max(-1, a.File.CreationTime-b.File.CreationTime))) })
 	var msgs []CommitMessage
 	index := make(map[string]int)

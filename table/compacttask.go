@@ -13,6 +13,7 @@ import (
 	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/predicate"
 	"github.com/tidelake/tidelake/schema"
+	"github.com/tidelake/tidelake/snapshot"
 )
 
 // CompactTask is one compaction of one bucket. It is a plain value that any
@@ -73,22 +74,12 @@ func (t *Table) planCompaction(ctx context.Context, o CompactOptions, wanted fun
 	if err != nil || at == nil {
 		return nil, err
 	}
-	filter := &manifest.Filter{}
-	if o.Partition != "" {
-		fields := t.schema.PartitionFields()
-		where, err := predicate.Parse(o.Partition, fields, t.settings.TimeZone)
-		if err != nil {
-			return nil, err
-		}
-		filter.Partition = partitionTest(where, fields)
-		filter.PartitionStats = func(columns manifest.ColumnFunc, entries int64) bool { return where.MayMatch(columns, entries) }
-	}
-	entries, err := t.liveFiles(ctx, at, filter)
+	entries, err := t.filesToCompact(ctx, at, o)
 	if err != nil {
 		return nil, err
 	}
 	var tasks []CompactTask
-	for _, b := range t.bucketsOf(t.idle(entries, o.IdleFor)) {
+	for _, b := range t.bucketsOf(entries) {
 		if b.key.bucket < 0 || !wanted(b.key) {
 			continue
 		}
@@ -102,6 +93,22 @@ func (t *Table) planCompaction(ctx context.Context, o CompactOptions, wanted fun
 		tasks = append(tasks, found...)
 	}
 	return within(tasks, o.MaxBytes), nil
+}
+
+// filesToCompact are the live files of the partitions that the options name.
+func (t *Table) filesToCompact(ctx context.Context, at *snapshot.Snapshot, o CompactOptions) ([]manifest.Entry, error) {
+	filter := &manifest.Filter{}
+	if o.Partition != "" {
+		fields := t.schema.PartitionFields()
+		where, err := predicate.Parse(o.Partition, fields, t.settings.TimeZone)
+		if err != nil {
+			return nil, err
+		}
+		filter.Partition = partitionTest(where, fields)
+		filter.PartitionStats = func(columns manifest.ColumnFunc, entries int64) bool { return where.MayMatch(columns, entries) }
+	}
+	entries, err := t.liveFiles(ctx, at, filter)
+	return t.idle(entries, o.IdleFor), err
 }
 
 // bucketFiles are the live files of one bucket.

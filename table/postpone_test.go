@@ -181,3 +181,23 @@ func TestOnlyOneOfTwoMovesWins(t *testing.T) {
 	}
 	sound(t, tab)
 }
+
+func TestACompactionJobMovesPostponedRowsFirst(t *testing.T) {
+	st := store.NewMem()
+	tab := create(t, st, postponed)
+	load(t, tab, append(keysOf("a", 0, 5, "1"), keysOf("b", 0, 5, "1")...)...)
+	r, err := tab.Compact(ctx, table.CompactOptions{Full: true, Partition: "p = 'a'"})
+	if err != nil || r.FilesBefore == 0 {
+		t.Fatal(r, err)
+	}
+	expect(t, tab, table.ScanOptions{}, keysOf("a", 0, 5, "1")...)
+	if _, err := tab.Compact(ctx, table.CompactOptions{Full: true}); err != nil {
+		t.Fatal(err)
+	}
+	load(t, tab, keysOf("a", 0, 2, "2")...)
+	if _, err := tab.Compact(ctx, table.CompactOptions{Full: true}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, tab, table.ScanOptions{}, append(append(keysOf("a", 0, 2, "2"), keysOf("a", 2, 5, "1")...), keysOf("b", 0, 5, "1")...)...)
+	sound(t, tab)
+}

@@ -43,13 +43,14 @@ func (r *memoryRun) Close() error {
 	return nil
 }
 
-// merge merges runs as a scan of the table does, into the columns of blocks.
-func (l *Lookup) merge(runs []lsm.Run, drop bool) (*lsm.Merge, error) {
+// merge merges runs of a bucket as a scan of the table does, into the columns
+// of blocks. The rank of a run is its place in the bucket.
+func (l *Lookup) merge(b *lookupBucket, runs []lsm.Run, drop bool) (*lsm.Merge, error) {
 	t := l.table
 	values := arrow.NewSchema(l.rows.Fields()[len(systemFields):], nil)
 	m, err := lsm.NewMerge(runs, lsm.MergeSpec{
 		Schema: values, Key: names(l.space.fields), Sequence: t.options.SequenceFields, SequenceDescending: t.options.SequenceDescending,
-		Engine: t.engine, Output: names(l.stored), WithSequence: true, WithKind: true, DropDeletes: drop, Alloc: t.world.Alloc,
+		Engine: t.engine, Levels: b.outdating(t), Output: names(l.stored), WithSequence: true, WithKind: true, DropDeletes: drop, Alloc: t.world.Alloc,
 	})
 	if err != nil {
 		for _, r := range runs {
@@ -57,6 +58,18 @@ func (l *Lookup) merge(runs []lsm.Run, drop bool) (*lsm.Merge, error) {
 		}
 	}
 	return m, err
+}
+
+// outdating is the level of each run where it matters for merging.
+func (b *lookupBucket) outdating(t *Table) []int {
+	if !outdates(t.engine, t.options) {
+		return nil
+	}
+	levels := make([]int, len(b.runs))
+	for i, run := range b.runs {
+		levels[i] = int(b.files[run.files[0]].meta.Level)
+	}
+	return levels
 }
 
 // merged finds all versions of each key and merges them.
@@ -83,7 +96,7 @@ func (l *Lookup) merged(ctx context.Context, a *answer, b *lookupBucket, q *look
 	if len(runs) == 0 {
 		return nil
 	}
-	m, err := l.merge(runs, false)
+	m, err := l.merge(b, runs, false)
 	if err != nil {
 		return err
 	}

@@ -266,10 +266,17 @@ func (r *splitReader) openMerge(ctx context.Context, runs []rankedRun, want []sc
 	return m, err
 }
 
+// outdates tells that a merge must leave out versions that one at a lower
+// level above 0 stands for. Where one version is chosen they lose anyway.
+func outdates(engine mergeengine.Engine, o *schema.Options) bool {
+	_, folds := engine.(mergeengine.Folder)
+	return folds && o.NeedsLookup()
+}
+
 // outdating gives the level of each rank of files where a merge must leave out
 // versions that one at a lower level stands for, nil elsewhere.
 func outdating(engine mergeengine.Engine, o *schema.Options, files []manifest.DataFile) []int {
-	if _, folds := engine.(mergeengine.Folder); !folds || !o.NeedsLookup() {
+	if !outdates(engine, o) {
 		return nil
 	}
 	levels := make([]int, len(files))

@@ -149,8 +149,8 @@ func (f largeFunction) definition() string {
 	return string(d)
 }
 
-// same brings lines of rows to one form: arrays in any order, 64-bit bitmaps
-// as their values.
+// same brings lines of rows to one form: arrays in any order, bitmaps as their
+// values.
 func (f largeFunction) same(t *testing.T, lines []string) []string {
 	t.Helper()
 	out := make([]string, len(lines))
@@ -161,16 +161,8 @@ func (f largeFunction) same(t *testing.T, lines []string) []string {
 		if err := d.Decode(&row); err != nil {
 			t.Fatal(err)
 		}
-		if text, ok := row["v"].(string); ok && f.name == "rbm64" {
-			b, err := hex.DecodeString(text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			bm, err := bitmap.Read64(b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			row["v"] = bm.ToArray()
+		if text, ok := row["v"].(string); ok {
+			row["v"] = f.values(t, text)
 		}
 		if a, ok := row["v"].([]any); ok {
 			slices.SortFunc(a, func(x, y any) int { return strings.Compare(fmt.Sprint(x), fmt.Sprint(y)) })
@@ -179,6 +171,30 @@ func (f largeFunction) same(t *testing.T, lines []string) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// values are those of a bitmap, or the text itself.
+func (f largeFunction) values(t *testing.T, text string) any {
+	t.Helper()
+	if f.name != "rbm32" && f.name != "rbm64" {
+		return text
+	}
+	b, err := hex.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.name == "rbm32" {
+		bm, err := bitmap.Read32(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bm.ToArray()
+	}
+	bm, err := bitmap.Read64(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bm.ToArray()
 }
 
 // TestBothWriteAndCompactLargeFunctions lets both sides write, in turn, a table

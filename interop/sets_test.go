@@ -172,8 +172,14 @@ func TestUnionsOfBitmaps32AreJavas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := s.bytes("--union", join(a, b)); !bytes.Equal(got, want) {
-			t.Errorf("the union is\n%s, Java's\n%s", summary(got), summary(want))
+		// Where runs and an array are of one size the libraries choose differently.
+		theirs, err := bitmap.Read32(s.bytes("--union", join(a, b)))
+		if err != nil || !theirs.Equals(x) {
+			t.Errorf("Java's union: %v", err)
+		}
+		again, err := bitmap.Read32(s.bytes("--union", join(got, a)))
+		if err != nil || !again.Equals(x) {
+			t.Errorf("Java's union with ours: %v", err)
 		}
 	})
 }

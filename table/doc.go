@@ -8,6 +8,9 @@
 //	              │  → one level-0 file a flush│        │  → merge, filter, project  │
 //	              └────────────────────────────┘        └────────────────────────────┘
 //
+// Writers compact what they write, unless the table is write-only; Compact
+// does it as a job.
+//
 // The files and the metadata are those of Apache Paimon, byte for byte, so
 // Flink, Spark and every other engine that speaks Paimon can read, write and
 // compact the same table at the same time.

@@ -299,9 +299,17 @@ func (m *metaRun) someColumns() []string {
 
 // lines are rows of the model as sorted text.
 func (m *metaRun) lines(rows []map[int]any, fields []schema.Field) []string {
+	return modelLines(m.model, rows, fields...)
+}
+
+// modelLines are rows of a model as sorted text, of all columns if none are given.
+func modelLines(m *model.Table, rows []map[int]any, fields ...schema.Field) []string {
+	if fields == nil {
+		fields = m.Schema.Fields
+	}
 	out := make([]string, len(rows))
 	for i, row := range rows {
-		out[i] = m.model.Line(row, fields)
+		out[i] = m.Line(row, fields)
 	}
 	slices.Sort(out)
 	return out

@@ -154,9 +154,6 @@ func (o *Options) writeShape(t *Table) []error {
 		if o.Bucket == -1 && t.CrossPartition() {
 			refuse("bucket", strconv.Itoa(o.Bucket))
 		}
-		if o.DeletionVectors && !o.WriteOnly { // level 0 alone needs no vectors
-			refuse("deletion-vectors.enabled", "true")
-		}
 	}
 	for _, level := range o.levelsWritten(len(t.PrimaryKeys) > 0) {
 		format := o.FileFormatFor(level)

@@ -66,7 +66,6 @@ var (
 var decidedByLevel = map[string]bool{
 	"bucket": true, "file.format": true, "file.format.per.level": true,
 	"file.compression": true, "file.compression.per.level": true, "manifest.compression": true,
-	"deletion-vectors.enabled": true,
 }
 
 // immutableOptions cannot change once a table has snapshots.

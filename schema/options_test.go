@@ -160,7 +160,7 @@ func TestWhatStopsReadingAndWriting(t *testing.T) {
 		{plain, "merge-engine=first-row", true, true},
 		{keyed, "changelog-producer=lookup", true, false},
 		{keyed, "changelog-producer=none", true, true},
-		{keyed, "deletion-vectors.enabled=TRUE", true, false},
+		{keyed, "deletion-vectors.enabled=TRUE", true, true},
 		{plain, "deletion-vectors.enabled=true", true, true},
 		{plain, "deletion-vectors.enabled=false", true, true},
 		{plain, "row-tracking.enabled=true", true, false},

@@ -24,7 +24,7 @@ func (t *Table) planAppend(b bucketFiles, full bool) []CompactTask {
 	var groups [][]manifest.DataFile
 	switch files := slices.SortedFunc(slices.Values(b.files), appendOrder); {
 	case t.unaware():
-		groups = t.packSmall(files, full)
+		groups = t.packByVectors(files, b.index, full)
 	case full:
 		groups = t.wholeBucket(files)
 	default:
@@ -40,6 +40,29 @@ func (t *Table) planAppend(b bucketFiles, full bool) []CompactTask {
 		}
 	}
 	return tasks
+}
+
+// packByVectors packs the files apart whose deletion vectors lie in the same
+// index file, and makes one task of them: so no two tasks write an index file
+// anew. Of these files those too are worth it that have lost many rows.
+func (t *Table) packByVectors(files []manifest.DataFile, index *bucketIndex, full bool) [][]manifest.DataFile {
+	var out [][]manifest.DataFile
+	for i := range index.files {
+		marked := make(map[string]int64)
+		for _, r := range index.files[i].Ranges {
+			if marked[r.File] = 0; r.Cardinality != nil {
+				marked[r.File] = *r.Cardinality
+			}
+		}
+		with := slices.DeleteFunc(slices.Clone(files), func(f manifest.DataFile) bool { _, ok := marked[f.Name]; return !ok })
+		files = slices.DeleteFunc(files, func(f manifest.DataFile) bool { _, ok := marked[f.Name]; return ok })
+		worn := slices.DeleteFunc(slices.Clone(with), func(f manifest.DataFile) bool {
+			return float64(marked[f.Name]) <= t.options.Compaction.DeleteRatio*float64(f.Rows)
+		})
+		rest := slices.DeleteFunc(with, func(f manifest.DataFile) bool { return containsName(worn, f.Name) })
+		out = append(out, slices.Concat(append([][]manifest.DataFile{worn}, t.packSmall(rest, full)...)...))
+	}
+	return append(out, t.packSmall(files, full)...)
 }
 
 // packSmall joins small files, the smallest first, into groups of about twice
@@ -115,14 +138,14 @@ func (t *Table) window(files []manifest.DataFile) (group, rest []manifest.DataFi
 }
 
 // appendWork joins the files of a task, in their order.
-func (t *Table) appendWork(task *CompactTask, progress func(rows int64)) work {
+func (t *Table) appendWork(task *CompactTask, view *vectorView, progress func(rows int64)) work {
 	return func(ctx context.Context) (compactResult, error) {
-		return t.joinFiles(ctx, bucketKey{string(task.Partition), task.Bucket}, task.Files, progress)
+		return t.joinFiles(ctx, bucketKey{string(task.Partition), task.Bucket}, task.Files, view, progress)
 	}
 }
 
 // joinFiles copies the rows of files, in their order, into new files.
-func (t *Table) joinFiles(ctx context.Context, key bucketKey, files []manifest.DataFile, progress func(rows int64)) (compactResult, error) {
+func (t *Table) joinFiles(ctx context.Context, key bucketKey, files []manifest.DataFile, view *vectorView, progress func(rows int64)) (compactResult, error) {
 	maker, err := t.makerFor(0)
 	if err != nil {
 		return compactResult{}, err
@@ -134,6 +157,7 @@ func (t *Table) joinFiles(ctx context.Context, key bucketKey, files []manifest.D
 	if err != nil {
 		return compactResult{}, err
 	}
+	r.vectorOf = view.of
 	ranked := make(rankedRun, len(files))
 	for i, f := range files {
 		ranked[i] = rankedFile{f, i}
@@ -197,7 +221,7 @@ func (a *appendTree) has(f *manifest.DataFile) bool { return a.all[idOf(f)] }
 // runs: readers of such a table merge nothing, so writers never wait.
 func (a *appendTree) runs() int { return 0 }
 
-func (a *appendTree) pick(full bool, _ time.Time) work {
+func (a *appendTree) pick(full bool, _ time.Time, index *bucketIndex, before *compactResult) (work, error) {
 	var group []manifest.DataFile
 	if full {
 		if groups := a.table.wholeBucket(a.queue); len(groups) > 0 {
@@ -207,7 +231,8 @@ func (a *appendTree) pick(full bool, _ time.Time) work {
 		group, a.queue = a.table.window(a.queue)
 	}
 	if len(group) == 0 {
-		return nil
+		return nil, nil
 	}
-	return func(ctx context.Context) (compactResult, error) { return a.table.joinFiles(ctx, a.key, group, nil) }
+	view, err := index.view(before)
+	return func(ctx context.Context) (compactResult, error) { return a.table.joinFiles(ctx, a.key, group, view, nil) }, err
 }

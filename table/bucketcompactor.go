@@ -14,8 +14,10 @@ type bucketTree interface {
 	// update takes files out and puts others in.
 	update(before, after []manifest.DataFile)
 	has(f *manifest.DataFile) bool
-	// pick is the next compaction, nil for none. While its work runs no other is asked for.
-	pick(full bool, now time.Time) work
+	// pick is the next compaction, nil for none, given the bucket's deletion
+	// vectors and what the compactions before it did since those were written.
+	// While its work runs no other is asked for.
+	pick(full bool, now time.Time, index *bucketIndex, before *compactResult) (work, error)
 	// runs are the sorted runs that readers have to merge.
 	runs() int
 }
@@ -38,6 +40,9 @@ type bucketCompactor struct {
 	ours    []fileChange        // handed out, and not shown by a snapshot yet
 	running *compactTask        // nil for none
 	stalled bool                // too many runs before the last flush: wait for the running one
+
+	index   *bucketIndex // deletion vectors that the result follows on, nil: not read yet
+	pending bool         // they were handed out, and no snapshot shows all of ours yet
 }
 
 // compactTask is a compaction that runs. After done is closed the rest can be read.
@@ -55,6 +60,9 @@ func newBucketCompactor(t *Table, key bucketKey, follow *sequences) (*bucketComp
 // rebuild makes the tree of what snapshots show and what the writer did since.
 func (b *bucketCompactor) rebuild() error {
 	b.ours, _ = b.follow.unseen(b.key, b.ours)
+	if b.pending = b.pending && len(b.ours) > 0; !b.pending {
+		b.index = nil
+	}
 	tree, err := b.table.newBucketTree(b.key, b.follow.liveIn(b.key), b.tree)
 	if err != nil {
 		return err
@@ -97,6 +105,7 @@ func (b *bucketCompactor) drop() error {
 // withdraw takes changes back that were handed out and will not be committed.
 func (b *bucketCompactor) withdraw(changes []fileChange) error {
 	b.follow.withdraw(b.key, changes)
+	b.pending = false // their deletion vectors will not be committed either
 	return b.rebuild()
 }
 
@@ -118,13 +127,16 @@ func (b *bucketCompactor) add(files []manifest.DataFile) {
 }
 
 // trigger starts the next compaction if there is one and none is running.
-func (b *bucketCompactor) trigger(ctx context.Context, full bool) {
+func (b *bucketCompactor) trigger(ctx context.Context, full bool) error {
 	if b.running != nil {
-		return
+		return nil
 	}
-	do := b.tree.pick(full, b.table.world.Clock().In(b.table.settings.TimeZone))
-	if do == nil {
-		return
+	if err := b.readIndex(ctx); err != nil {
+		return err
+	}
+	do, err := b.tree.pick(full, b.table.world.Clock().In(b.table.settings.TimeZone), b.index, &b.result)
+	if do == nil || err != nil {
+		return err
 	}
 	t := &compactTask{done: make(chan struct{})}
 	b.running = t
@@ -135,6 +147,19 @@ func (b *bucketCompactor) trigger(ctx context.Context, full bool) {
 			return err
 		})
 	}()
+	return nil
+}
+
+// readIndex finds the bucket's deletion vectors in the snapshot seen last.
+func (b *bucketCompactor) readIndex(ctx context.Context) error {
+	if b.index != nil {
+		return nil
+	}
+	index, err := b.follow.indexFiles(ctx)
+	if err == nil {
+		b.index = b.table.bucketIndexOf(b.key, index)
+	}
+	return err
 }
 
 // settle takes in the running compaction if it has ended, or waits for it.
@@ -188,13 +213,21 @@ func (b *bucketCompactor) failed(err error, wait bool) error {
 }
 
 // take hands out the finished compactions, and the new files with them.
-func (b *bucketCompactor) take() compactResult {
+func (b *bucketCompactor) take(ctx context.Context) (compactResult, []manifest.IndexEntry, error) {
 	r := b.result
+	var index []manifest.IndexEntry
+	if len(r.before) > 0 { // else nothing has been picked, and the index not read
+		var err error
+		if index, err = b.index.publish(ctx, &r); err != nil {
+			return r, nil, err
+		}
+		b.pending = b.pending || len(index) > 0
+	}
 	changes := append(changesOf(nil, b.fresh), changesOf(r.before, r.after)...)
 	b.follow.await(b.key, changes)
 	b.ours = append(b.ours, changes...)
 	b.fresh, b.result = nil, compactResult{}
-	return r
+	return r, index, nil
 }
 
 // idle tells that the bucket may be forgotten: all of it is in snapshots.
@@ -258,5 +291,6 @@ func (r *compactResult) join(next compactResult) (garbage []manifest.DataFile) {
 		}
 	}
 	r.after = append(r.after, next.after...)
+	r.marks = r.marks.join(slices.DeleteFunc(slices.Clone(next.before), func(f manifest.DataFile) bool { return containsName(next.after, f.Name) }), next.marks)
 	return garbage
 }

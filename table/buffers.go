@@ -112,7 +112,9 @@ func (p *bufferPool) flush(ctx context.Context) error {
 		if err := b.settle(ctx, b.stalled); err != nil {
 			return err
 		}
-		b.trigger(p.compact.ctx, false)
+		if err := b.trigger(p.compact.ctx, false); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -220,7 +222,10 @@ func (p *bufferPool) prepare(ctx context.Context, identifier int64) ([]CommitMes
 	if err := p.compact.prepare(ctx, identifier); err != nil {
 		return nil, err
 	}
-	msgs := p.handOut(buckets)
+	msgs, err := p.handOut(ctx, buckets)
+	if err != nil {
+		return nil, err
+	}
 	if p.dynamic == nil {
 		return msgs, nil
 	}
@@ -240,36 +245,48 @@ func (p *bufferPool) total(key bucketKey) int {
 }
 
 // handOut makes the messages of the files that are finished.
-func (p *bufferPool) handOut(buckets []*bucketBuffer) []CommitMessage {
+func (p *bufferPool) handOut(ctx context.Context, buckets []*bucketBuffer) ([]CommitMessage, error) {
 	var msgs []CommitMessage
 	written := make(map[bucketKey]bool, len(buckets))
-	message := func(key bucketKey, files []manifest.DataFile) {
+	message := func(key bucketKey, files []manifest.DataFile) error {
 		m := CommitMessage{Partition: []byte(key.partition), Bucket: key.bucket, TotalBuckets: p.total(key), NewFiles: files}
 		if c := p.compact.of(key); c != nil {
-			r := c.take()
-			m.CompactBefore, m.CompactAfter = r.before, r.after
+			r, index, err := c.take(ctx)
+			if err != nil {
+				msgs = append(msgs, m)
+				return err
+			}
+			m.CompactBefore, m.CompactAfter, m.CompactIndex = r.before, r.after, index
 		}
 		if !m.empty() {
 			msgs = append(msgs, m)
 		}
+		return nil
+	}
+	fail := func(err error) ([]CommitMessage, error) {
+		return nil, errors.Join(err, p.table.Abort(context.WithoutCancel(ctx), msgs))
 	}
 	for _, b := range buckets {
 		p.levels.raise(b.key(), b.next)
 		written[b.key()] = true
-		message(b.key(), b.take())
+		if err := message(b.key(), b.take()); err != nil {
+			return fail(err)
+		}
 	}
 	// Idle buckets are forgotten: a partitioned table would otherwise grow this map for ever.
 	clear(p.targets)
 	if p.compact == nil {
-		return msgs
+		return msgs, nil
 	}
 	for _, c := range p.compact.sorted() {
 		if !written[c.key] {
-			message(c.key, nil)
+			if err := message(c.key, nil); err != nil {
+				return fail(err)
+			}
 		}
 	}
 	p.compact.forget(written)
-	return msgs
+	return msgs, nil
 }
 
 func (p *bufferPool) close() error {

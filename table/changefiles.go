@@ -29,15 +29,13 @@ type fileChanges struct {
 	index  []manifest.IndexEntry
 	report ChangeReport
 
-	external externalFiles
-	edit     *vectorEdit // of the bucket under way
-	message  *CommitMessage
-	done     []CommitMessage
+	edit    *vectorEdit // of the bucket under way
+	message *CommitMessage
+	done    []CommitMessage
 }
 
 func (c *change) rewrite(ctx context.Context, scan *Scan, id int64) (report ChangeReport, msgs []CommitMessage, err error) {
-	f := &fileChanges{change: c, scan: scan, external: externalFiles{table: c.table}}
-	defer func() { err = errors.Join(err, f.external.close()) }()
+	f := &fileChanges{change: c, scan: scan}
 	if f.index, err = c.table.indexAt(ctx, scan.snapshot); err != nil {
 		return report, nil, err
 	}
@@ -97,7 +95,7 @@ func (f *fileChanges) bucket(ctx context.Context, partition []byte, bucket int) 
 	}
 	f.message = &CommitMessage{Partition: partition, Bucket: bucket, TotalBuckets: f.table.options.Bucket}
 	var err error
-	f.edit, err = f.table.editVectors(f.index, partition, bucket, &f.external)
+	f.edit, err = f.table.editVectors(f.index, partition, bucket)
 	return err
 }
 

@@ -73,8 +73,8 @@ func (c *checker) decodeVectors(ctx context.Context, e *manifest.IndexEntry) (ma
 	}
 	external := externalFiles{table: c.table}
 	defer external.close()
-	r := vectorReader{table: c.table, dir: c.table.indexDir(dir), external: &external}
-	st, key, err := r.locate(ctx, e.Name, e.ExternalPath)
+	r := vectorReader{table: c.table, dir: c.table.indexDir(dir)}
+	st, key, err := r.locate(ctx, e.Name, e.ExternalPath, &external)
 	if err != nil {
 		return nil, err
 	}

@@ -21,15 +21,21 @@ type compaction struct {
 	partition   []byte
 	bucket      int
 	unit        lsm.Unit
-	top         int  // the bucket's highest level
-	dropDeletes bool // nothing older lies below the unit
+	top         int                 // the bucket's highest level
+	dropDeletes bool                // nothing older lies below the unit
+	above       []manifest.DataFile // files on the levels above the output
+	view        *vectorView         // deletion vectors of the bucket, nil for none
 
 	progress func(rows int64) // told of rows read, by several goroutines; may be nil
 }
 
 // compactResult is what a compaction did: files to take out of the bucket and
 // files to put in. A file that only moved to another level is in both.
-type compactResult struct{ before, after []manifest.DataFile }
+// marks are rows of other files that are outdated by it.
+type compactResult struct {
+	before, after []manifest.DataFile
+	marks         vectorMarks
+}
 
 // compactions bounds how many compactions run in this process at a time, of
 // all writers, buckets and tables together: each holds its readers' batches
@@ -62,7 +68,7 @@ func (c *compaction) steps() []lsm.Step {
 	return c.unit.Steps(t.compareKeys(), lsm.StepOptions{
 		Small: t.options.SmallFileSize(true),
 		Rewrite: func(f *manifest.DataFile) bool {
-			return c.unit.Output == c.top && mayDelete(*f) || t.mustRewrite(f)
+			return c.unit.Output == c.top && mayDelete(*f) || t.mustRewrite(f) || c.lookupRewrites(f)
 		},
 	})
 }
@@ -73,13 +79,28 @@ func (t *Table) mustRewrite(f *manifest.DataFile) bool {
 	return t.options.Compaction.ForceRewrite || t.expiry.stale(t, f)
 }
 
+// lookupRewrites tells that a file cannot move up as it is because of what
+// looking up its keys changes: deletes that take effect as marks, rows that are
+// dropped, or merged with older ones.
+func (c *compaction) lookupRewrites(f *manifest.DataFile) bool {
+	o := c.table.options
+	if !o.NeedsLookup() || f.Level > 0 {
+		return false
+	}
+	if o.DeletionVectors && mayDelete(*f) || o.FileFormatFor(0) != o.FileFormatFor(c.unit.Output) {
+		return true
+	}
+	plain := o.MergeEngine == "deduplicate" && len(o.SequenceFields) == 0
+	return c.unit.Output < c.top && !plain
+}
+
 // run does the work. After an error nothing that it wrote is left.
 func (c *compaction) run(ctx context.Context) (done compactResult, err error) {
 	files, err := c.table.makerFor(c.unit.Output)
 	if err != nil {
 		return compactResult{}, err
 	}
-	r, err := c.newReader()
+	r, err := c.newReader(ctx)
 	if err != nil {
 		return compactResult{}, err
 	}
@@ -87,6 +108,9 @@ func (c *compaction) run(ctx context.Context) (done compactResult, err error) {
 	out := rolling{files: files, dir: r.split.dir, id: c.table.world.NewID()}
 	for _, step := range c.steps() {
 		for _, f := range step.Upgrade {
+			if err := r.probeFile(ctx, f); err != nil {
+				return compactResult{}, errors.Join(err, out.discard())
+			}
 			done.before = append(done.before, f)
 			f.Level = c.unit.Output
 			done.after = append(done.after, f)
@@ -101,6 +125,9 @@ func (c *compaction) run(ctx context.Context) (done compactResult, err error) {
 		}
 	}
 	done.after = append(done.after, out.take()...)
+	if r.probe != nil {
+		done.marks = r.probe.marks
+	}
 	return done, nil
 }
 

@@ -90,6 +90,8 @@ func TestLevelsAreThoseOfJava(t *testing.T) {
 		"full-compaction.delta-commits=3":     "changelog-producer=full-compaction;full-compaction.delta-commits=3",
 		"force-lookup=true":                   "changelog-producer=lookup",
 		"compaction.force-up-level-0=true":    "changelog-producer=lookup",
+		"deletion-vectors.enabled=true":       "deletion-vectors.enabled=true",
+		"merge-engine=first-row":              "merge-engine=first-row",
 	} {
 		t.Run(options, func(t *testing.T) {
 			var set []string
@@ -104,8 +106,11 @@ func TestLevelsAreThoseOfJava(t *testing.T) {
 				var in []string
 				for j := range 20 {
 					k := i*7 + 3*j
-					rows[k] = fmt.Sprintf(`{"k":%d,"v":"c%d"}`, k, i)
-					in = append(in, rows[k])
+					row := fmt.Sprintf(`{"k":%d,"v":"c%d"}`, k, i)
+					if rows[k] == "" || options != "merge-engine=first-row" {
+						rows[k] = row
+					}
+					in = append(in, row)
 				}
 				commit(t, w, tab, in...)
 				got = append(got, levels(t, tab))

@@ -143,7 +143,9 @@ func (c *compactors) prepare(ctx context.Context, identifier int64) error {
 		if err := b.settle(ctx, wait || b.stalled); err != nil {
 			return err
 		}
-		b.trigger(c.ctx, full && c.touched[b.key])
+		if err := b.trigger(c.ctx, full && c.touched[b.key]); err != nil {
+			return err
+		}
 	}
 	for _, b := range all {
 		// Failures in a row can leave more runs behind than a writer may: it waits then, too.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -19,18 +20,20 @@ import (
 // CompactTask is one compaction of one bucket. It is a plain value that any
 // process can run; MarshalCompactTasks and UnmarshalCompactTasks carry it.
 type CompactTask struct {
-	Snapshot     int64               `json:"snapshot"`  // planned on this one
-	Partition    []byte              `json:"partition"` // BinaryRow body
-	Bucket       int                 `json:"bucket"`
-	TotalBuckets int                 `json:"totalBuckets"`
-	Output       int                 `json:"outputLevel"`
-	Top          int                 `json:"topLevel"` // the bucket's highest level
-	DropDeletes  bool                `json:"dropDeletes"`
-	Apart        bool                `json:"apart,omitempty"` // each file is rewritten alone
-	Files        []manifest.DataFile `json:"files"`           // in and out, moved ones included
-	Bytes        int64               `json:"bytes"`           // size of the files that will be read
-	Rows         int64               `json:"rows"`            // rows of these files
-	Reads        int                 `json:"reads"`           // their number
+	Snapshot     int64                 `json:"snapshot"`  // planned on this one
+	Partition    []byte                `json:"partition"` // BinaryRow body
+	Bucket       int                   `json:"bucket"`
+	TotalBuckets int                   `json:"totalBuckets"`
+	Output       int                   `json:"outputLevel"`
+	Top          int                   `json:"topLevel"` // the bucket's highest level
+	DropDeletes  bool                  `json:"dropDeletes"`
+	Apart        bool                  `json:"apart,omitempty"`   // each file is rewritten alone
+	Files        []manifest.DataFile   `json:"files"`             // in and out, moved ones included
+	Above        []manifest.DataFile   `json:"above,omitempty"`   // of the levels above the output, where keys are looked up
+	Vectors      []manifest.IndexEntry `json:"vectors,omitempty"` // the bucket's index files of deletion vectors
+	Bytes        int64                 `json:"bytes"`             // size of the files that will be read
+	Rows         int64                 `json:"rows"`              // rows of these files
+	Reads        int                   `json:"reads"`             // their number
 }
 
 // MarshalCompactTasks encodes tasks for another process.
@@ -78,17 +81,22 @@ func (t *Table) planCompaction(ctx context.Context, o CompactOptions, wanted fun
 	if err != nil {
 		return nil, err
 	}
+	index, err := t.indexAt(ctx, at)
+	if err != nil {
+		return nil, err
+	}
 	var tasks []CompactTask
 	for _, b := range t.bucketsOf(entries) {
 		if b.key.bucket < 0 || !wanted(b.key) {
 			continue
 		}
+		b.index = t.bucketIndexOf(b.key, index)
 		found, err := t.planBucket(b, o.Full)
 		if err != nil {
 			return nil, err
 		}
 		for i := range found {
-			found[i].Snapshot, found[i].TotalBuckets = at.ID, b.total
+			found[i].Snapshot, found[i].TotalBuckets, found[i].Vectors = at.ID, b.total, b.index.files
 		}
 		tasks = append(tasks, found...)
 	}
@@ -116,6 +124,7 @@ type bucketFiles struct {
 	key   bucketKey
 	total int // buckets of its partition
 	files []manifest.DataFile
+	index *bucketIndex
 }
 
 // bucketsOf arranges entries by bucket.
@@ -173,12 +182,15 @@ func (t *Table) planBucket(b bucketFiles, full bool) ([]CompactTask, error) {
 	if err != nil {
 		return nil, err
 	}
-	unit, ok := tree.unit(full, t.world.Clock().In(t.settings.TimeZone))
+	unit, ok := tree.unit(full, t.world.Clock().In(t.settings.TimeZone), b.index)
 	if !ok {
 		return nil, nil
 	}
 	c := tree.compaction(unit)
 	task := CompactTask{Partition: c.partition, Bucket: c.bucket, Output: unit.Output, Top: c.top, DropDeletes: c.dropDeletes, Apart: unit.Apart, Files: unit.Files}
+	if t.options.NeedsLookup() {
+		task.Above = c.above
+	}
 	for _, step := range c.steps() {
 		for _, section := range step.Rewrite {
 			for _, run := range section {
@@ -208,19 +220,30 @@ func (t *Table) runCompaction(ctx context.Context, task *CompactTask, progress f
 	if err := t.checkTask(task); err != nil {
 		return CommitMessage{}, err
 	}
-	do := t.appendWork(task, progress)
+	index := t.bucketIndexOf(bucketKey{string(task.Partition), task.Bucket}, task.Vectors)
+	view, err := index.view(&compactResult{})
+	if err != nil {
+		return CommitMessage{}, err
+	}
+	do := t.appendWork(task, view, progress)
 	if len(t.schema.PrimaryKeys) > 0 {
-		c := &compaction{table: t, partition: task.Partition, bucket: task.Bucket, top: task.Top, dropDeletes: task.DropDeletes,
+		c := &compaction{table: t, above: task.Above, view: view, partition: task.Partition, bucket: task.Bucket, top: task.Top, dropDeletes: task.DropDeletes,
 			unit: lsm.Unit{Output: task.Output, Files: task.Files, Apart: task.Apart}, progress: progress}
 		do = c.run
 	}
 	m := CommitMessage{Partition: task.Partition, Bucket: task.Bucket, TotalBuckets: task.TotalBuckets}
-	err := inTurn(ctx, func() error {
+	err = inTurn(ctx, func() error {
 		r, err := do(ctx)
 		m.CompactBefore, m.CompactAfter = r.before, r.after
+		if err == nil {
+			m.CompactIndex, err = index.publish(ctx, &r)
+		}
 		return err
 	})
-	return m, err
+	if err != nil {
+		return CommitMessage{}, errors.Join(err, t.Abort(context.WithoutCancel(ctx), compactionsOf([]CommitMessage{m})))
+	}
+	return m, nil
 }
 
 // checkTask refuses a task that cannot be of this table: it may come from elsewhere.
@@ -231,7 +254,8 @@ func (t *Table) checkTask(task *CompactTask) error {
 	if len(task.Files) == 0 || task.Output < 0 || task.Output > max(task.Top, 0) {
 		return fault.Invalid(fmt.Sprintf("compaction task: %d files to level %d of %d", len(task.Files), task.Output, task.Top))
 	}
-	m := CommitMessage{Partition: task.Partition, Bucket: task.Bucket, TotalBuckets: task.TotalBuckets, CompactBefore: task.Files}
+	m := CommitMessage{Partition: task.Partition, Bucket: task.Bucket, TotalBuckets: task.TotalBuckets,
+		CompactBefore: slices.Concat(task.Files, task.Above), CompactIndex: task.Vectors}
 	return t.checkMessage(&m)
 }
 

@@ -26,8 +26,8 @@ func (t *Table) readIndexFile(ctx context.Context, e *manifest.IndexEntry) ([]by
 	}
 	external := externalFiles{table: t}
 	defer external.close()
-	r := vectorReader{table: t, dir: t.indexDir(dir), external: &external}
-	st, key, err := r.locate(ctx, e.Name, e.ExternalPath)
+	r := vectorReader{table: t, dir: t.indexDir(dir)}
+	st, key, err := r.locate(ctx, e.Name, e.ExternalPath, &external)
 	if err != nil {
 		return nil, err
 	}

@@ -132,6 +132,24 @@ func (t *Table) filterBuckets(keys []bucketKey) *manifest.Filter {
 	}
 }
 
+// indexFiles are the index files of the snapshot seen last.
+func (s *sequences) indexFiles(ctx context.Context) ([]manifest.IndexEntry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen == s.indexAt {
+		return s.index, nil
+	}
+	at, err := s.snapshotSeen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	index, err := s.table.indexAt(ctx, at)
+	if err == nil {
+		s.index, s.indexAt = index, s.seen
+	}
+	return index, err
+}
+
 // forget stops following a bucket.
 func (s *sequences) forget(key bucketKey) {
 	s.mu.Lock()

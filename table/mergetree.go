@@ -61,30 +61,32 @@ func (m *mergeTree) update(before, after []manifest.DataFile) { m.levels.Update(
 func (m *mergeTree) has(f *manifest.DataFile) bool            { return m.levels.Has(f) }
 func (m *mergeTree) runs() int                                { return m.levels.RunCount() }
 
-func (m *mergeTree) pick(full bool, now time.Time) work {
-	unit, ok := m.unit(full, now)
+func (m *mergeTree) pick(full bool, now time.Time, index *bucketIndex, before *compactResult) (work, error) {
+	unit, ok := m.unit(full, now, index)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	return m.compaction(unit).run
+	c := m.compaction(unit)
+	var err error
+	c.view, err = index.view(before)
+	return c.run, err
 }
 
-func (m *mergeTree) unit(full bool, now time.Time) (lsm.Unit, bool) {
+// unit chooses what to compact. Files with deletion vectors are stale in a full compaction.
+func (m *mergeTree) unit(full bool, now time.Time, index *bucketIndex) (lsm.Unit, bool) {
 	if full {
-		return lsm.PickFull(m.levels, m.table.mustRewrite)
+		return lsm.PickFull(m.levels, func(f *manifest.DataFile) bool { return m.table.mustRewrite(f) || index.has(f) })
 	}
-	u, ok := m.picker.Pick(m.levels, now)
-	if ok && m.table.options.MergeEngine == "first-row" && u.Output < m.levels.Max() {
-		// A later row must not come to lie beside the first one, which readers
-		// do not merge: so the whole bucket is merged.
-		return lsm.PickFull(m.levels, m.table.mustRewrite)
-	}
-	return u, ok
+	return m.picker.Pick(m.levels, now)
 }
 
 func (m *mergeTree) compaction(unit lsm.Unit) *compaction {
+	var above []manifest.DataFile
+	for level := unit.Output + 1; level <= m.levels.Max(); level++ {
+		above = append(above, m.levels.Level(level)...)
+	}
 	return &compaction{
-		table: m.table, partition: []byte(m.key.partition), bucket: m.key.bucket, unit: unit, top: m.levels.Max(),
+		above: above, table: m.table, partition: []byte(m.key.partition), bucket: m.key.bucket, unit: unit, top: m.levels.Max(),
 		dropDeletes: unit.DropsDeletes(m.levels, m.table.options.DeletionVectors),
 	}
 }

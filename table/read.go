@@ -34,17 +34,23 @@ type splitReader struct {
 	keyTypes []schema.Type
 	dir      string
 	external externalFiles
-	vectors  map[string]*VectorRef // by data file
+	// vectorOf is the deletion vector of a file, nil for none; nil has none of any.
+	vectorOf func(ctx context.Context, f *manifest.DataFile) (*deletion.Vector, error)
 }
 
-// vector reads the deletion vector of a file, nil when it has none.
-func (r *splitReader) vector(ctx context.Context, f *manifest.DataFile) (*deletion.Vector, error) {
-	ref := r.vectors[f.Name]
-	if ref == nil {
-		return nil, nil
+// vectors reads the deletion vectors that a split names.
+func (r *splitReader) vectors() func(context.Context, *manifest.DataFile) (*deletion.Vector, error) {
+	refs := make(map[string]*VectorRef, len(r.split.Vectors))
+	for i := range r.split.Vectors {
+		refs[r.split.Vectors[i].File] = &r.split.Vectors[i]
 	}
-	v := vectorReader{table: r.scan.table, dir: r.scan.table.indexDir(r.dir), external: &r.external}
-	return v.read(ctx, ref, f)
+	v := vectorReader{table: r.scan.table, dir: r.scan.table.indexDir(r.dir)}
+	return func(ctx context.Context, f *manifest.DataFile) (*deletion.Vector, error) {
+		if refs[f.Name] == nil {
+			return nil, nil
+		}
+		return v.read(ctx, refs[f.Name], f)
+	}
 }
 
 // readSplit yields the rows of a split; batches are borrowed until the next step.
@@ -78,15 +84,12 @@ func (s *Scan) newSplitReader(split Split, parallel int) (*splitReader, error) {
 			return nil, err
 		}
 	}
-	r := &splitReader{scan: s, split: split, parallel: parallel, keyTypes: keyTypes, external: externalFiles{table: s.table},
-		vectors: make(map[string]*VectorRef, len(split.Vectors))}
-	for i := range split.Vectors {
-		r.vectors[split.Vectors[i].File] = &split.Vectors[i]
-	}
+	r := &splitReader{scan: s, split: split, parallel: parallel, keyTypes: keyTypes, external: externalFiles{table: s.table}}
 	var err error
 	if r.dir, err = s.table.bucketDir(split.Partition, split.Bucket); err != nil {
 		return nil, err
 	}
+	r.vectorOf = r.vectors()
 	if err := r.constants(); err != nil {
 		r.release()
 		return nil, err

@@ -143,8 +143,10 @@ func (f *fileRun) openNext() error {
 		return &fault.Error{File: meta.Name, Err: err}
 	}
 	f.places.narrow(meta.Name, f.plans)
-	if f.gone, err = f.split.vector(f.ctx, meta); err != nil {
-		return err
+	if f.gone = nil; f.split.vectorOf != nil {
+		if f.gone, err = f.split.vectorOf(f.ctx, meta); err != nil {
+			return err
+		}
 	}
 	f.kinds = f.merging || (len(s.schema.PrimaryKeys) > 0 && mayDelete(*meta))
 	st, key, err := f.split.locate(f.ctx, meta)

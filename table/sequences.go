@@ -31,7 +31,10 @@ type sequences struct {
 	loaded bool
 	seen   int64     // newest snapshot read, 0 for none
 	looked time.Time // when the newest snapshot was last looked for
-	live   map[bucketKey]*liveBucket
+
+	index   []manifest.IndexEntry // of snapshot indexAt
+	indexAt int64
+	live    map[bucketKey]*liveBucket
 }
 
 func newSequences(t *Table) *sequences {

@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"errors"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -31,9 +32,11 @@ type unitReader struct {
 	names   []string      // of the value columns
 	values  *arrow.Schema // the value columns
 	files   *arrow.Schema // the columns of a file
+	levels  []int         // by rank
+	probe   *prober       // nil when there is nothing to look up
 }
 
-func (c *compaction) newReader() (*unitReader, error) {
+func (c *compaction) newReader(ctx context.Context) (*unitReader, error) {
 	t := c.table
 	if err := t.mayWriteAgain(schemasOf(c.unit.Files)...); err != nil {
 		return nil, err
@@ -42,9 +45,15 @@ func (c *compaction) newReader() (*unitReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &unitReader{c: c, split: s, ranks: make(map[string]int, len(c.unit.Files)), names: names(t.schema.Fields)}
+	s.vectorOf = c.view.of
+	n := len(c.unit.Files)
+	r := &unitReader{c: c, split: s, ranks: make(map[string]int, n), levels: make([]int, n), names: names(t.schema.Fields)}
 	for i, rank := range lsm.Ranks(c.unit.Files) {
 		r.ranks[c.unit.Files[i].Name] = rank
+		r.levels[rank] = c.unit.Files[i].Level
+	}
+	if r.probe, err = c.newProber(ctx); err != nil {
+		return nil, err
 	}
 	r.rowSize = rowBytes(t.schema.Fields, c.unit.Files)
 	if r.values, err = schema.ArrowSchema(t.schema.Fields); err != nil {
@@ -68,7 +77,7 @@ func (t *Table) wholeReader(partition []byte, bucket int) (*splitReader, error) 
 	}, nil
 }
 
-func (r *unitReader) close() error { return r.split.external.close() }
+func (r *unitReader) close() error { return errors.Join(r.split.external.close(), r.probe.close()) }
 
 // open starts a section of several runs, or a range of its keys; nil is all of them.
 func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *keyRange) (rowSource, error) {
@@ -80,13 +89,22 @@ func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *
 			runs[i] = lsm.Prefetch(runs[i], 1)
 		}
 	}
+	t := r.c.table
+	if found, err := r.found(ctx, section, batch); err != nil {
+		return nil, err
+	} else if found != nil {
+		runs = append(runs, found)
+	}
 	if len(runs) == 1 {
 		return &alone{r, runs[0]}, nil
 	}
-	t := r.c.table
+	levels := outdating(t.engine, t.options, r.c.unit.Files)
+	if levels != nil {
+		levels = append(levels, r.c.unit.Output+1) // of the rows that are found above
+	}
 	return lsm.NewMerge(runs, lsm.MergeSpec{
 		Schema: r.values, Key: names(t.schema.KeyFields()), Sequence: t.options.SequenceFields,
-		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Levels: outdating(t.engine, t.options, r.c.unit.Files), Output: r.names,
+		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Levels: levels, Output: r.names,
 		WithKeys: !t.options.ThinMode, WithSequence: true, WithKind: true, DropDeletes: r.c.dropDeletes,
 		BatchRows: int(min(16384, max(128, mergedBytes/r.rowSize))), Parallel: r.split.parallel, Alloc: t.world.Alloc,
 	})
@@ -106,7 +124,34 @@ func (r *unitReader) run(ctx context.Context, files lsm.SortedRun, batch int, wi
 	if r.c.progress != nil {
 		run = &countedRun{run, r.c.progress}
 	}
-	return r.c.table.expiry.filter(r.c.table, run)
+	run = r.c.table.expiry.filter(r.c.table, run)
+	if r.probe != nil && !r.probe.merges() {
+		run = &probedRun{run, ctx, r.probe, r.levels}
+	}
+	return run
+}
+
+// found are the older rows that are merged with those of a section, nil for none.
+func (r *unitReader) found(ctx context.Context, section []lsm.SortedRun, batch int) (lsm.Run, error) {
+	if r.probe == nil || !r.probe.merges() {
+		return nil, nil
+	}
+	var files []manifest.DataFile
+	for _, run := range section {
+		for _, f := range run {
+			if f.Level == 0 {
+				files = append(files, f)
+			}
+		}
+	}
+	if len(files) == 0 {
+		return nil, nil
+	}
+	keys, err := r.keysOf(ctx, files, batch)
+	if err != nil {
+		return nil, err
+	}
+	return &foundRun{ctx, r.probe, keys, len(r.c.unit.Files)}, nil
 }
 
 func (r *unitReader) ranked(files lsm.SortedRun) rankedRun {

@@ -33,12 +33,12 @@ type vectorEdit struct {
 
 // editVectors prepares to change the vectors of a bucket as a snapshot has
 // them; index are all index files of the snapshot.
-func (t *Table) editVectors(index []manifest.IndexEntry, partition []byte, bucket int, external *externalFiles) (*vectorEdit, error) {
+func (t *Table) editVectors(index []manifest.IndexEntry, partition []byte, bucket int) (*vectorEdit, error) {
 	dir, err := t.bucketDir(partition, bucket)
 	if err != nil {
 		return nil, err
 	}
-	e := &vectorEdit{reader: vectorReader{t, t.indexDir(dir), external}, partition: partition, bucket: bucket,
+	e := &vectorEdit{reader: vectorReader{t, t.indexDir(dir)}, partition: partition, bucket: bucket,
 		changed: make(map[string]*deletion.Vector)}
 	for _, x := range index {
 		if x.Type == manifest.DeletionVectorsIndex && x.Bucket == bucket && string(x.Partition) == string(partition) {

@@ -85,9 +85,8 @@ func (t *Table) indexDir(bucketDir string) string {
 
 // vectorReader reads deletion vectors of one bucket.
 type vectorReader struct {
-	table    *Table
-	dir      string // of index files
-	external *externalFiles
+	table *Table
+	dir   string // of index files
 }
 
 // read reads the vector that ref points at and proves that it fits its file.
@@ -103,7 +102,13 @@ func (r *vectorReader) decode(ctx context.Context, ref *VectorRef) (*deletion.Ve
 	if ref.Offset < 1 || ref.Length < 0 {
 		return nil, fault.Corrupt(ref.Index, fmt.Sprintf("a deletion vector of %d bytes at %d", ref.Length, ref.Offset), nil)
 	}
-	object, err := r.open(ctx, ref)
+	external := externalFiles{table: r.table}
+	defer external.close()
+	st, key, err := r.locate(ctx, ref.Index, ref.External, &external)
+	if err != nil {
+		return nil, err
+	}
+	object, err := st.Open(ctx, key, -1)
 	if err != nil {
 		return nil, err
 	}
@@ -119,21 +124,13 @@ func (r *vectorReader) decode(ctx context.Context, ref *VectorRef) (*deletion.Ve
 	return deletion.Decode(ref.Index, data, ref.Length)
 }
 
-func (r *vectorReader) open(ctx context.Context, ref *VectorRef) (store.Object, error) {
-	st, key, err := r.locate(ctx, ref.Index, ref.External)
-	if err != nil {
-		return nil, err
-	}
-	return st.Open(ctx, key, -1)
-}
-
 // locate finds an index file, which never lies outside of the table or of a declared external path.
-func (r *vectorReader) locate(ctx context.Context, name string, external *string) (store.Store, string, error) {
+func (r *vectorReader) locate(ctx context.Context, name string, url *string, external *externalFiles) (store.Store, string, error) {
 	if !plainName(name) {
 		return nil, "", fault.Corrupt(name, "the index manifest names a file outside its directory", nil)
 	}
-	if external != nil {
-		return r.external.open(ctx, *external)
+	if url != nil {
+		return external.open(ctx, *url)
 	}
 	return r.table.store, path.Join(r.dir, name), nil
 }

@@ -148,3 +148,12 @@ func (v *Vector) Check(file string, rows int64, cardinality *int64) error {
 
 // fits32 tells that every position can be written in the 32-bit kind.
 func (v *Vector) fits32() bool { return v.Max() <= math.MaxInt32 }
+
+// Clone is a copy that can be changed on its own.
+func (v *Vector) Clone() *Vector {
+	out := &Vector{parts: slices.Clone(v.parts)}
+	for i := range out.parts {
+		out.parts[i].low = out.parts[i].low.Clone()
+	}
+	return out
+}

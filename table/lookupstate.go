@@ -270,7 +270,7 @@ func (b *lookupBucket) goneFrom(ctx context.Context, l *Lookup, file int) (*dele
 	defer g.mu.Unlock()
 	if g.read == nil {
 		f := b.files[file]
-		r := vectorReader{table: l.table, dir: l.table.indexDir(f.where.dir), external: &l.external}
+		r := vectorReader{table: l.table, dir: l.table.indexDir(f.where.dir)}
 		v, err := r.read(ctx, &g.ref, &f.meta)
 		if err != nil {
 			return nil, err

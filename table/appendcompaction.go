@@ -234,5 +234,7 @@ func (a *appendTree) pick(full bool, _ time.Time, index *bucketIndex, before *co
 		return nil, nil
 	}
 	view, err := index.view(before)
-	return func(ctx context.Context) (compactResult, error) { return a.table.joinFiles(ctx, a.key, group, view, nil) }, err
+	return func(ctx context.Context) (compactResult, error) {
+		return a.table.joinFiles(ctx, a.key, group, view, nil)
+	}, err
 }

@@ -60,9 +60,6 @@ func (t *Table) PlanCompaction(ctx context.Context, o CompactOptions) ([]Compact
 func (t *Table) CheckCompact() error {
 	o := *t.options
 	o.WriteOnly = false // which only speaks of writers
-	if o.DeletionVectors {
-		return t.wrap("compact", fault.Unsupported("compaction jobs on a table with deletion-vectors.enabled", "let its writers compact, or compact through Paimon"))
-	}
 	return t.wrap("compact", o.CheckWrite(t.schema))
 }
 

@@ -195,8 +195,9 @@ func (r *foundRun) Next() (arrow.RecordBatch, error) {
 	}
 }
 
-// keysOf merges the keys of files of level 0, of which each is a run.
-func (r *unitReader) keysOf(ctx context.Context, files []manifest.DataFile, batch int) (rowSource, error) {
+// keysOf merges the keys of files of level 0, of which each is a run, within a
+// range (nil: all).
+func (r *unitReader) keysOf(ctx context.Context, files []manifest.DataFile, batch int, within *keyRange) (rowSource, error) {
 	t := r.c.table
 	fields := t.schema.KeyFields()
 	as, err := schema.ArrowSchema(fields)
@@ -206,7 +207,7 @@ func (r *unitReader) keysOf(ctx context.Context, files []manifest.DataFile, batc
 	runs := make([]lsm.Run, len(files))
 	for i, f := range files {
 		run := r.split.newRun(ctx, rankedRun{{f, i}}, true, batch)
-		run.want = fields
+		run.want, run.within = fields, within
 		runs[i] = run
 	}
 	return lsm.NewMerge(runs, lsm.MergeSpec{Schema: as, Key: names(fields), Output: names(fields), BatchRows: batch, Alloc: t.world.Alloc})
@@ -217,7 +218,7 @@ func (r *unitReader) probeFile(ctx context.Context, f manifest.DataFile) error {
 	if r.probe == nil || r.probe.marks == nil || f.Level > 0 {
 		return nil
 	}
-	keys, err := r.keysOf(ctx, []manifest.DataFile{f}, 8192)
+	keys, err := r.keysOf(ctx, []manifest.DataFile{f}, 8192, nil)
 	if err != nil {
 		return err
 	}

@@ -90,9 +90,11 @@ func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *
 		}
 	}
 	t := r.c.table
-	if found, err := r.found(ctx, section, batch); err != nil {
-		return nil, err
-	} else if found != nil {
+	found, err := r.found(ctx, section, batch, within)
+	if err != nil {
+		return nil, errors.Join(err, closeRuns(runs))
+	}
+	if found != nil {
 		runs = append(runs, found)
 	}
 	if len(runs) == 1 {
@@ -102,12 +104,24 @@ func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *
 	if levels != nil {
 		levels = append(levels, r.c.unit.Output+1) // of the rows that are found above
 	}
-	return lsm.NewMerge(runs, lsm.MergeSpec{
+	m, err := lsm.NewMerge(runs, lsm.MergeSpec{
 		Schema: r.values, Key: names(t.schema.KeyFields()), Sequence: t.options.SequenceFields,
 		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Levels: levels, Output: r.names,
 		WithKeys: !t.options.ThinMode, WithSequence: true, WithKind: true, DropDeletes: r.c.dropDeletes,
 		BatchRows: int(min(16384, max(128, mergedBytes/r.rowSize))), Parallel: r.split.parallel, Alloc: t.world.Alloc,
 	})
+	if err != nil {
+		return nil, errors.Join(err, closeRuns(runs))
+	}
+	return m, nil
+}
+
+func closeRuns(runs []lsm.Run) error {
+	var errs []error
+	for _, run := range runs {
+		errs = append(errs, run.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // aheadFor is how much of a column to read at once: what a few batches need, so
@@ -132,7 +146,7 @@ func (r *unitReader) run(ctx context.Context, files lsm.SortedRun, batch int, wi
 }
 
 // found are the older rows that are merged with those of a section, nil for none.
-func (r *unitReader) found(ctx context.Context, section []lsm.SortedRun, batch int) (lsm.Run, error) {
+func (r *unitReader) found(ctx context.Context, section []lsm.SortedRun, batch int, within *keyRange) (lsm.Run, error) {
 	if r.probe == nil || !r.probe.merges() {
 		return nil, nil
 	}
@@ -147,7 +161,7 @@ func (r *unitReader) found(ctx context.Context, section []lsm.SortedRun, batch i
 	if len(files) == 0 {
 		return nil, nil
 	}
-	keys, err := r.keysOf(ctx, files, batch)
+	keys, err := r.keysOf(ctx, files, batch, within)
 	if err != nil {
 		return nil, err
 	}

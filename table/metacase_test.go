@@ -340,6 +340,9 @@ func drawConfig(r *rand.Rand, m metaTable) metaConfig {
 		c.Options["deletion-vectors.enabled"] = "true"
 		maybe(2, "deletion-vectors.bitmap64", "true")
 	}
+	if r.IntN(5) == 0 { // dynamic buckets take one writer
+		c.Options["bucket"], c.Options["dynamic-bucket.target-row-num"], c.Writers = "-1", oneOf(r, "1", "3", "100"), 1
+	}
 	maybe(4, "num-levels", "3", "9")
 	if r.IntN(3) == 0 {
 		c.Options["write-only"] = "true"
@@ -357,5 +360,11 @@ func drawConfig(r *rand.Rand, m metaTable) metaConfig {
 	maybe(5, "commit.force-compact", "true")
 	maybe(5, "file.compression.per.level", "0:snappy,1:gzip", "0:lz4,5:none")
 	maybe(5, "metadata.stats-mode.per.level", "0:none", "0:counts,5:full")
+	if r.IntN(4) == 0 { // Avro has other codecs
+		maybe(2, "file.format", "avro")
+		maybe(2, "file.format.per.level", "0:avro", "5:avro,4:parquet")
+		delete(c.Options, "file.compression")
+		delete(c.Options, "file.compression.per.level")
+	}
 	return c
 }

@@ -124,8 +124,11 @@ func (m *metaRun) step(s metaStep) error {
 	switch s.Do {
 	case "write":
 		m.model.Write(s.Rows...)
-		w, err := m.write(s.Rows)
+		w, err := m.writer()
 		if err != nil {
+			return err
+		}
+		if err := m.give(w, s.Rows); err != nil {
 			return err
 		}
 		return w.CommitNext(ctx)
@@ -163,35 +166,42 @@ func (m *metaRun) committer() (*table.Committer, error) {
 	return tab.NewCommitter(ctx, "")
 }
 
-// write gives rows to a writer, some at a time.
-func (m *metaRun) write(rows []string) (*table.Writer, error) {
-	w, err := m.writer()
-	if err != nil {
-		return nil, err
-	}
+// give gives rows to a writer, some at a time.
+func (m *metaRun) give(w *table.Writer, rows []string) error {
 	for rows := range slices.Chunk(rows, 1+m.random.IntN(20)) {
 		dec, err := rowjson.NewDecoder(m.table.Schema().Fields, rowjson.Options{Alloc: m.alloc})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, row := range rows {
 			if err := dec.Row([]byte(row)); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		rec, kinds := dec.Flush()
 		err = w.WriteKinds(ctx, rec, kinds)
 		rec.Release()
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return w, nil
+	return nil
 }
 
+// overwrite writes with the writer whose turn it is, or with one that was
+// opened for it, as dynamic buckets and lookups demand.
 func (m *metaRun) overwrite(s metaStep) error {
-	w, err := m.write(s.Rows)
+	w, err := m.writer()
 	if err != nil {
+		return err
+	}
+	if m.hidden() || m.Config.Options["bucket"] == "-1" || m.random.IntN(2) == 0 {
+		if w, err = m.table.NewWriter(ctx, table.WriterOptions{Overwrite: true}); err != nil {
+			return err
+		}
+		defer w.Close()
+	}
+	if err := m.give(w, s.Rows); err != nil {
 		return err
 	}
 	msgs, err := w.Prepare(ctx, 1)

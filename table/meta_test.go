@@ -85,10 +85,10 @@ func replayCase(t *testing.T, file string) {
 const perScript = 5
 
 // built are the merge engines that the engine can do.
-var built = []string{"aggregation", "deduplicate", "partial-update"}
+var built = []string{"aggregation", "deduplicate", "first-row", "partial-update"}
 
 // builtVectors tells that the engine can write deletion vectors.
-const builtVectors = false
+const builtVectors = true
 
 // drawCase draws the case of a seed; steps change with every perScript-th seed only.
 func drawCase(seed uint64) (c metaCase, err error) {

@@ -182,6 +182,9 @@ func (c *Committer) Overwrite(ctx context.Context, identifier int64, inside Row,
 	req := snapshot.OverwriteRequest{Identifier: identifier, Match: match, Description: describe(inside),
 		Dynamic: inside == nil && c.table.options.DynamicPartitionOverwrite && len(c.table.schema.PartitionKeys) > 0}
 	var changes snapshot.Changes
+	if err := c.table.checkLookedUp(msgs); err != nil {
+		return c.table.wrap("overwrite", err)
+	}
 	msgs = c.table.apart(msgs)
 	if err := c.fill(ctx, &changes, msgs, true); err != nil {
 		return c.table.wrap("overwrite", err)

@@ -159,3 +159,14 @@ func (t *Table) apart(msgs []CommitMessage) []CommitMessage {
 	t.removeCompactions(mixed)
 	return without(msgs, mixed)
 }
+
+// checkLookedUp refuses messages of an overwrite whose compactions may have
+// looked rows up in the files that are about to go.
+func (t *Table) checkLookedUp(msgs []CommitMessage) error {
+	for i := range msgs {
+		if m := &msgs[i]; t.options.NeedsLookup() && len(m.CompactBefore)+len(m.CompactAfter)+len(m.CompactIndex) > 0 {
+			return fault.Invalid("an overwrite ignores older rows, and these rows were compacted with a look at them: write them with a writer opened with WriterOptions.Overwrite")
+		}
+	}
+	return nil
+}

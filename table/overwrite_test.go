@@ -152,3 +152,38 @@ func TestNullPartitionsCanBeOverwritten(t *testing.T) {
 	expect(t, tab, table.ScanOptions{Where: "dt IS NULL", Columns: []string{"k"}}, `{"k":2}`)
 	sound(t, tab)
 }
+
+// The compaction of an ordinary writer marks older rows in files that the
+// overwrite takes out; the commit failed as a conflict, or the writer after it.
+func TestOverwritesTakeNoRowsCompactedWithOlderOnes(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed, "write-only=false", "deletion-vectors.enabled=true")
+	load(t, tab, `{"k":1,"v":"old"}`)
+	c, err := tab.NewCommitter(ctx, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []table.WriterOptions{{}, {Overwrite: true}} {
+		w, err := tab.NewWriter(ctx, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		if err := write(t, w, tab, `{"k":1,"v":"new"}`); err != nil {
+			t.Fatal(err)
+		}
+		msgs, err := w.Prepare(ctx, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = c.Overwrite(ctx, 1, nil, msgs)
+		if o.Overwrite && err != nil {
+			t.Error(err)
+		} else if !o.Overwrite {
+			failsWith(t, err, table.ErrInvalid, "WriterOptions.Overwrite")
+		}
+	}
+	if _, err := tab.Compact(ctx, table.CompactOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, tab, table.ScanOptions{}, `{"k":1,"v":"new"}`)
+}

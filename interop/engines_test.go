@@ -136,7 +136,7 @@ func (t *randomTable) addFunction(name string, f function, ignoring bool) {
 
 func (t *randomTable) fits() []function {
 	return slices.DeleteFunc(slices.Clone(functions), func(f function) bool {
-		return slices.ContainsFunc(t.without, func(out string) bool { return strings.Contains(f.typ, out) })
+		return t.leftOut(f.typ)
 	})
 }
 
@@ -153,7 +153,7 @@ func (t *randomTable) aggregation() {
 			continue
 		}
 		fn := pick(r, choosing...)
-		if i := slices.IndexFunc(scalars, func(s scalar) bool { return s.typ == c.typ }); i >= 0 && r.IntN(2) == 0 {
+		if i := slices.IndexFunc(scalars, func(s scalar) bool { return s.typ == c.typ }); i >= 0 && r.IntN(2) == 0 && c.typ != "BOOLEAN" {
 			fn = pick(r, "max", "min")
 		}
 		t.options["fields."+c.name+".aggregate-function"] = fn

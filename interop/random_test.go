@@ -47,6 +47,9 @@ func newRandomTable(r *rand.Rand, without ...string) *randomTable {
 	if keyed {
 		for i := range 1 + r.IntN(3) {
 			s := pick(r, scalars...)
+			for t.leftOut(s.typ) {
+				s = pick(r, scalars...)
+			}
 			name := fmt.Sprintf("k%d", i)
 			t.columns = append(t.columns, randomColumn{name: name, typ: s.typ, value: s.keys(), notNull: true})
 			t.keys = append(t.keys, name)
@@ -69,6 +72,11 @@ func newRandomTable(r *rand.Rand, without ...string) *randomTable {
 	r.Shuffle(len(t.columns), func(i, j int) { t.columns[i], t.columns[j] = t.columns[j], t.columns[i] })
 	r.Shuffle(len(t.keys), func(i, j int) { t.keys[i], t.keys[j] = t.keys[j], t.keys[i] })
 	return t
+}
+
+// leftOut tells that columns must not have a type.
+func (t *randomTable) leftOut(typ string) bool {
+	return slices.ContainsFunc(t.without, func(out string) bool { return strings.Contains(typ, out) })
 }
 
 // partitionValues are few for each type, and include what paths must escape.
@@ -125,7 +133,7 @@ func (t *randomTable) addValues(wide bool) {
 func (t *randomTable) valueType(depth int) (string, maker) {
 	for {
 		typ, value := randomType(t.r, t.r.IntN(2)*t.r.IntN(depth))
-		if !slices.ContainsFunc(t.without, func(out string) bool { return strings.Contains(typ, out) }) {
+		if !t.leftOut(typ) {
 			return typ, value
 		}
 	}

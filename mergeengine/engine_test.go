@@ -105,7 +105,7 @@ func ExampleDeduplicate() {
 }
 
 func TestFunctionsRefuseTypesAndRetractionsByName(t *testing.T) {
-	for function, kind := range map[string]schema.Kind{"sum": schema.VarChar, "product": schema.Date, "max": schema.Array, "min": schema.Row,
+	for function, kind := range map[string]schema.Kind{"sum": schema.VarChar, "product": schema.Date, "max": schema.Boolean, "min": schema.Row,
 		"bool_and": schema.Int, "bool_or": schema.VarChar, "listagg": schema.Int, "collect": schema.Int, "merge_map": schema.Int} {
 		f := schema.Field{ID: 1, Name: "price", Type: schema.Type{Kind: kind, Nullable: true, Elem: &schema.Type{Kind: schema.Int}}}
 		_, err := New(tableOf(map[string]string{"merge-engine": "aggregation", "fields.price.aggregate-function": function}, f))

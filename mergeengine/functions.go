@@ -74,8 +74,9 @@ type types struct {
 }
 
 var (
-	anyType     = types{"any type", func(schema.Kind) bool { return true }}
-	orderable   = types{"a type whose values have an order", func(k schema.Kind) bool { return !k.Nested() && !k.Refused() }}
+	anyType   = types{"any type", func(schema.Kind) bool { return true }}
+	orderable = types{"a type whose values have an order; take bool_and or bool_or for BOOLEAN", // as Paimon has it
+		func(k schema.Kind) bool { return !k.Nested() && !k.Refused() && k != schema.Boolean }}
 	booleans    = types{"BOOLEAN", func(k schema.Kind) bool { return k == schema.Boolean }}
 	numbers     = types{"a number", func(k schema.Kind) bool { return slices.Contains(numberKinds, k) }}
 	numberKinds = []schema.Kind{schema.TinyInt, schema.SmallInt, schema.Int, schema.BigInt, schema.Float, schema.Double, schema.Decimal}

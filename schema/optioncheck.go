@@ -151,8 +151,12 @@ func (o *Options) writeShape(t *Table) []error {
 		errs = append(errs, refuseOption(key, value, spec.why, true))
 	}
 	if len(t.PrimaryKeys) > 0 {
-		if o.Bucket == -1 && t.CrossPartition() {
-			refuse("bucket", strconv.Itoa(o.Bucket))
+		if ttl := o.set["cross-partition-upsert.index-ttl"]; t.BucketMode() == KeyDynamic && ttl != "" {
+			refuse("cross-partition-upsert.index-ttl", ttl)
+		}
+		if t.BucketMode() == KeyDynamic && o.MergeEngine == "deduplicate" && o.IgnoreDelete {
+			errs = append(errs, fault.Unsupported("writing a table whose keys move between partitions with merge-engine = deduplicate and ignore-delete = true",
+				"reset ignore-delete: the row that a key leaves behind is removed by a delete"))
 		}
 	}
 	for _, level := range o.levelsWritten(len(t.PrimaryKeys) > 0) {

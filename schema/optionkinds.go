@@ -66,6 +66,7 @@ var (
 var decidedByLevel = map[string]bool{
 	"bucket": true, "file.format": true, "file.format.per.level": true,
 	"file.compression": true, "file.compression.per.level": true, "manifest.compression": true,
+	"cross-partition-upsert.index-ttl": true,
 }
 
 // immutableOptions cannot change once a table has snapshots.

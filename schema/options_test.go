@@ -62,7 +62,7 @@ func TestDefaultsArePaimons(t *testing.T) {
 		ExternalPathStrategy: "none", StatsMode: "truncate(16)", StatsDense: true, StatsKeepFirstN: -1,
 		ManifestFormat: "avro", ManifestCompression: "zstd", ManifestTargetSize: 8 << 20, ManifestFullCompactionSize: 16 << 20, ManifestMergeMinCount: 30,
 		PartitionDefaultName: "__DEFAULT_PARTITION__", PartitionLegacyName: true, DynamicPartitionOverwrite: true,
-		DynamicBucketTarget: 2_000_000, DynamicBucketMax: -1, PostponeDefaultBuckets: 1, PostponeBatchFixed: true,
+		DynamicBucketTarget: 2_000_000, CrossPartitionBootstrap: 10, DynamicBucketMax: -1, PostponeDefaultBuckets: 1, PostponeBatchFixed: true,
 		MergeEngine: "deduplicate", ChangelogProducer: "none", VectorFileSize: 2 << 20,
 		WriteBufferSize: 256 << 20, OverwriteUpgrade: true, NumLevels: 6,
 		Compaction: CompactionOptions{

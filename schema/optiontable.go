@@ -14,7 +14,6 @@ const (
 	marking        = "marks finished partitions, which engines do when they end"
 	tags           = "makes tags, which a write-only writer never does"
 	metastore      = "registers in a metastore, and the file system catalog has none"
-	dynamicBuckets = "counts only with bucket -1 and a primary key that lacks partition columns, which is refused for writing"
 	refusedTypes   = "counts only for VARIANT, BLOB and VECTOR columns, which are refused"
 	materialized   = "describes a materialized table to its engine"
 	formatTables   = "counts only for format tables, which are refused"
@@ -24,7 +23,7 @@ const (
 
 var optionTable = []option{
 	{"type", enumValue, "table", RefusedBoth, "use the engine that made the table; only plain tables are read and written"},
-	{"bucket", intValue, "-1", RefusedWrite, "for writing, give the primary key all partition columns, or make the table with another bucket option than -1"},
+	{"bucket", intValue, "-1", Honoured, "buckets of a partition; -1: as many as the keys need, -2: rows wait for their buckets"},
 	{"bucket-key", textValue, "", Honoured, "columns hashed to a bucket"},
 	{"bucket-append-ordered", boolValue, "true", Honoured, "rows in a bucket keep their order, whatever it says"},
 	{"bucket-function.type", enumValue, "default", Honoured, "default, mod or hive"},
@@ -164,9 +163,9 @@ var optionTable = []option{
 	{"partition", textValue, "", Honoured, "partition keys via option"},
 	{"lookup.hash-load-factor", floatValue, "0.75", Ignored, engine},
 	{"lookup.cache-file-retention", durationValue, "1 h", Honoured, "life of unused local lookup files"},
-	{"lookup.cache-max-disk-size", sizeValue, "max", Honoured, "local disk of a lookup"},
+	{"lookup.cache-max-disk-size", sizeValue, "max", Honoured, "local disk of a lookup, and of a writer that knows where each key of the table lies"},
 	{"lookup.cache-spill-compression", textValue, "zstd", Honoured, "of local lookup files: zstd, lz4 or none"},
-	{"lookup.cache-max-memory-size", sizeValue, "256 mb", Honoured, "memory of a lookup"},
+	{"lookup.cache-max-memory-size", sizeValue, "256 mb", Honoured, "memory of a lookup, and of a writer that knows where each key of the table lies"},
 	{"lookup.cache.high-priority-pool-ratio", floatValue, "0.25", Honoured, "share of the memory for filters and indexes"},
 	{"lookup.cache.bloom.filter.enabled", boolValue, "true", Honoured, "Bloom filters of local lookup files"},
 	{"lookup.cache.bloom.filter.fpp", floatValue, "0.05", Honoured, "their error rate"},
@@ -225,8 +224,8 @@ var optionTable = []option{
 	{"sink.watermark-time-zone", textValue, "UTC", Ignored, tags},
 	{"sink.process-time-zone", textValue, "", Ignored, tags},
 	{"local-merge-buffer-size", sizeValue, "", Ignored, engine},
-	{"cross-partition-upsert.index-ttl", durationValue, "", Ignored, dynamicBuckets},
-	{"cross-partition-upsert.bootstrap-parallelism", intValue, "10", Ignored, dynamicBuckets},
+	{"cross-partition-upsert.index-ttl", durationValue, "", RefusedWrite, "remove it: where a key lies is never forgotten here, since a forgotten key would come into the table twice"},
+	{"cross-partition-upsert.bootstrap-parallelism", intValue, "10", Honoured, "splits whose keys are read at once, within the bounds of the process"},
 	{"zorder.var-length-contribution", intValue, "8", Ignored, compaction},
 	{"file-reader-async-threshold", sizeValue, "10 mb", Ignored, engine},
 	{"commit.force-create-snapshot", boolValue, "false", Honoured, "commit even when empty"},

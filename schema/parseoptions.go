@@ -186,6 +186,7 @@ func (o *Options) parseDynamicBuckets(r *optionReader) {
 	o.PostponeDefaultBuckets = r.int("postpone.default-bucket-num", 1)
 	o.PostponeBatchFixed = r.bool("postpone.batch-write-fixed-bucket")
 	o.DynamicBucketTarget = r.long("dynamic-bucket.target-row-num", 1)
+	o.CrossPartitionBootstrap = r.int("cross-partition-upsert.bootstrap-parallelism", 1)
 	o.DynamicBucketInitial = r.int("dynamic-bucket.initial-buckets", 1)
 	o.DynamicBucketAssigners = r.int("dynamic-bucket.assigner-parallelism", 1)
 	if o.DynamicBucketMax = r.int("dynamic-bucket.max-buckets", -1); o.DynamicBucketMax == 0 {

@@ -204,7 +204,7 @@ func (c *Committer) prepare(ctx context.Context, p *pending) (next *Snapshot, fr
 
 // changes are the entries to commit on this base, after the conflict rules.
 func (c *Committer) changes(ctx context.Context, p *pending) ([]manifest.Entry, []manifest.IndexEntry, error) {
-	if err := c.checkHashBase(ctx, p); err != nil {
+	if err := errors.Join(c.checkHashBase(ctx, p), c.checkKeyBase(ctx, p)); err != nil {
 		return nil, nil, err
 	}
 	files, index := p.group.files, p.index

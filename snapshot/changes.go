@@ -27,6 +27,11 @@ type Changes struct {
 	// commit is refused, because keys could be in two buckets at once.
 	HashBase []HashBase
 
+	// KeyBase, in tables whose keys move between partitions, is what the new
+	// files were assigned to partitions and buckets by; nil elsewhere. The commit
+	// is refused when rows of others came in between.
+	KeyBase *KeyBase
+
 	CompactFiles     []manifest.Entry // DELETEs of the files read, ADDs of the files written
 	CompactChangelog []manifest.Entry
 	CompactIndex     []manifest.IndexEntry
@@ -48,6 +53,12 @@ type Changes struct {
 type HashBase struct {
 	Partition []byte // BinaryRow body
 	Files     []string
+}
+
+// KeyBase is the state of the table that an index of its keys stands for.
+type KeyBase struct {
+	Snapshot int64  // as of this snapshot, 0 for an empty table
+	After    *int64 // and of what the same user commits under this identifier, nil for nothing
 }
 
 // BatchIdentifier is the identifier of a job that commits once.
@@ -89,6 +100,7 @@ type group struct {
 	changelog []manifest.Entry
 	index     []manifest.IndexEntry
 	hashBase  []HashBase
+	keyBase   *KeyBase
 
 	// replace, if set, chooses live files of the base that the group deletes
 	// besides; they are found anew on every attempt.
@@ -106,7 +118,7 @@ func (g *group) empty() bool { return len(g.files)+len(g.changelog)+len(g.index)
 func (c *Committer) appendGroup(ch *Changes) *group {
 	g := &group{
 		kind: Append, identifier: ch.Identifier, watermark: ch.Watermark, properties: ch.Properties,
-		files: ch.AppendFiles, changelog: ch.AppendChangelog, index: ch.AppendIndex, hashBase: ch.HashBase,
+		files: ch.AppendFiles, changelog: ch.AppendChangelog, index: ch.AppendIndex, hashBase: ch.HashBase, keyBase: ch.KeyBase,
 		check: ch.CheckAppendConflicts,
 	}
 	if removesRows(ch.AppendFiles, ch.AppendIndex) {

@@ -24,6 +24,7 @@ type bufferPool struct {
 	bytes   int64
 	targets map[bucketKey]*bucketBuffer
 	dynamic *dynamicBuckets // nil in tables without dynamic buckets
+	cross   *crossRouter    // set where keys move between partitions
 	real    *realBuckets    // set where every partition has its own number of buckets
 }
 
@@ -226,6 +227,9 @@ func (p *bufferPool) prepare(ctx context.Context, identifier int64) ([]CommitMes
 	if err != nil {
 		return nil, err
 	}
+	if p.cross != nil {
+		p.cross.prepare(identifier, msgs)
+	}
 	if p.dynamic == nil {
 		return msgs, nil
 	}
@@ -296,5 +300,8 @@ func (p *bufferPool) close() error {
 	}
 	clear(p.targets)
 	p.compact.close()
+	if p.cross != nil {
+		errs = append(errs, p.cross.close())
+	}
 	return errors.Join(errs...)
 }

@@ -133,7 +133,7 @@ func (c *Committer) commit(ctx context.Context, identifier int64, msgs []CommitM
 // among the changes of a commit.
 func (c *Committer) fill(ctx context.Context, changes *snapshot.Changes, msgs []CommitMessage, overwrite bool) error {
 	for i := range msgs {
-		if err := errors.Join(c.table.checkMessage(&msgs[i]), c.table.checkAssigned(&msgs[i], overwrite)); err != nil {
+		if err := errors.Join(c.table.checkMessage(&msgs[i]), c.table.checkAssigned(&msgs[i], overwrite), c.table.checkPlaced(&msgs[i], overwrite)); err != nil {
 			return err
 		}
 		for _, files := range [][]manifest.DataFile{msgs[i].NewFiles, msgs[i].CompactAfter} {

@@ -33,6 +33,8 @@ type CommitMessage struct {
 	// that the rows got their buckets by, or Overwrite if by none.
 	IndexBase []string `json:"indexBase,omitempty"`
 	Overwrite bool     `json:"overwrite,omitempty"`
+	// In tables whose keys move between partitions.
+	KeyBase *KeyBase `json:"keyBase,omitempty"`
 
 	CompactBefore []manifest.DataFile   `json:"compactBefore,omitempty"` // files that a compaction read
 	CompactAfter  []manifest.DataFile   `json:"compactAfter,omitempty"`  // what it left instead; an upgraded file is in both
@@ -146,7 +148,7 @@ func (t *Table) checkBucket(m *CommitMessage) error {
 
 // bucketLimit is above every bucket that the table can have.
 func (t *Table) bucketLimit() int {
-	if t.dynamic() {
+	if t.dynamic() || t.crossing() {
 		return bucket.MaxDynamic
 	}
 	return max(1, t.options.Bucket)
@@ -177,6 +179,7 @@ func (m *CommitMessage) addTo(c *snapshot.Changes, dynamic bool) {
 	if dynamic && len(m.NewFiles)+len(m.Index) > 0 && !m.Overwrite {
 		c.HashBase = append(c.HashBase, snapshot.HashBase{Partition: m.Partition, Files: m.IndexBase})
 	}
+	m.addKeyBase(c)
 	c.CompactFiles = m.entries(m.entries(c.CompactFiles, manifest.Delete, m.CompactBefore), manifest.Add, m.CompactAfter)
 	c.CompactIndex = append(c.CompactIndex, m.CompactIndex...)
 }

@@ -287,6 +287,9 @@ func (w *Writer) addKinds(ctx context.Context, rec arrow.RecordBatch, given []in
 		}
 		w.doubted = !seen
 	}
+	if w.buffers.cross != nil {
+		return w.addCrossing(ctx, stored, kinds, keep)
+	}
 	parts, err := w.router.route(ctx, stored, keep)
 	if err != nil {
 		return err

@@ -1,6 +1,12 @@
 package table
 
-import "context"
+import (
+	"context"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidelake/tidelake/internal/fault"
+)
 
 // openBuffers prepares where rows go, by the kind of buckets that the table has.
 func (w *Writer) openBuffers(ctx context.Context, o WriterOptions, direct bool) (err error) {
@@ -36,6 +42,8 @@ func (w *Writer) chooseBuckets(ctx context.Context, o WriterOptions, direct bool
 	switch t := w.table; {
 	case t.dynamic():
 		w.useDynamicBuckets(newDynamicBuckets(t, o.Overwrite))
+	case t.crossing():
+		return w.useCrossRouter(o)
 	case t.postponed() && direct:
 		at, err := t.chain.Latest(ctx)
 		if err != nil {
@@ -59,4 +67,31 @@ func (w *Writer) useDynamicBuckets(d *dynamicBuckets) {
 		w.buffers.levels.published(ids, msgs, whole)
 		d.published(ids, msgs)
 	}
+}
+
+// useCrossRouter lets rows follow their keys through the partitions.
+func (w *Writer) useCrossRouter(o WriterOptions) error {
+	if o.Overwrite {
+		return fault.Unsupported("an overwrite by new rows in a table whose keys move between partitions", "drop the partitions or truncate the table, then write the rows")
+	}
+	c, err := newCrossRouter(w.table, w.commits.User())
+	if err != nil {
+		return err
+	}
+	w.buffers.cross = c
+	w.commits.published = func(ids []int64, msgs []CommitMessage, whole bool) {
+		w.buffers.levels.published(ids, msgs, whole)
+		c.published(ids, msgs)
+	}
+	return nil
+}
+
+// addCrossing buffers a batch whose rows may have to be followed to other partitions.
+func (w *Writer) addCrossing(ctx context.Context, rec arrow.RecordBatch, kinds []int8, keep func(int) bool) error {
+	rec, kinds, parts, err := w.buffers.cross.route(ctx, rec, kinds, keep)
+	if err != nil {
+		return err
+	}
+	defer rec.Release()
+	return w.buffers.add(ctx, rec, kinds, parts)
 }

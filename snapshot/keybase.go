@@ -1,0 +1,55 @@
+package snapshot
+
+import (
+	"context"
+	"fmt"
+)
+
+// checkKeyBase refuses rows that were given partitions and buckets by an index
+// of the keys that is no longer true: another writer may have put the same keys
+// elsewhere, and they would be in the table twice. Paimon leaves it to its users
+// that there is only one writer.
+func (c *Committer) checkKeyBase(ctx context.Context, p *pending) error {
+	k := p.keyBase
+	if k == nil {
+		return nil
+	}
+	refuse := func(detail string) error {
+		return c.conflictError(p.base, detail+"; the rows' keys may lie elsewhere by now",
+			"let only one writer at a time write a table whose keys move between partitions; open a new writer and write the rows again", nil)
+	}
+	if k.After != nil && (!c.mine.any || c.mine.identifier < *k.After) {
+		return refuse(fmt.Sprintf("what the same writer prepared before, under identifier %d, was not committed", *k.After))
+	}
+	if p.base.id() < k.Snapshot {
+		return refuse(fmt.Sprintf("snapshot %d, which the rows were written on, was taken back", k.Snapshot))
+	}
+	for id := k.Snapshot + 1; id <= p.base.id(); id++ {
+		s := p.base.snapshot
+		if id < s.ID {
+			var err error
+			if s, err = c.chain.Get(ctx, id); isNotFound(err) {
+				return refuse(fmt.Sprintf("snapshot %d has expired before it was looked at", id))
+			} else if err != nil {
+				return err
+			}
+		}
+		if s.MovesKeys(c.cfg.User) {
+			return refuse(fmt.Sprintf("user %s has changed the table in snapshot %d", s.CommitUser, id))
+		}
+	}
+	return nil
+}
+
+// MovesKeys tells that the snapshot may have put keys into other partitions or
+// buckets than a writer of the given commit user knows: others added rows, or
+// rows were removed.
+func (s *Snapshot) MovesKeys(user string) bool {
+	switch s.CommitKind {
+	case Compact, Analyze:
+		return false
+	case Append:
+		return s.CommitUser != user
+	}
+	return true
+}

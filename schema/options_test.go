@@ -70,7 +70,7 @@ func TestDefaultsArePaimons(t *testing.T) {
 			LookupMaxInterval: 10, LookupWait: true, MinFiles: 5, FileLimit: 100000, DeleteRatio: 0.2, Ordered: true,
 		},
 		CommitMaxRetries: 10, CommitMinRetryWait: 10 * time.Millisecond, CommitMaxRetryWait: 10 * time.Second,
-		ReadBatchSize: 1024, SplitTargetSize: 128 << 20, SplitOpenFileCost: 4 << 20,
+		ReadBatchSize: 1024, SplitTargetSize: 128 << 20, SplitOpenFileCost: 4 << 20, FileIndexRead: true,
 		Lookup:                LookupOptions{MemoryBytes: 256 << 20, DiskBytes: math.MaxInt64, BlockBytes: 64 << 10, IndexRatio: 0.25, Retention: time.Hour, Compression: "zstd", Bloom: true, BloomFPP: 0.05},
 		NullToNotNullDisabled: true,
 	}

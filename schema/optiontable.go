@@ -18,7 +18,7 @@ const (
 	materialized   = "describes a materialized table to its engine"
 	formatTables   = "counts only for format tables, which are refused"
 	globalIndexes  = "global indexes only speed reading, and only with row tracking, which is refused for writing"
-	fileIndexes    = "file indexes only speed reading; they are neither used nor written"
+	fileIndexes    = "file indexes only speed reading; they are not written"
 )
 
 var optionTable = []option{
@@ -52,7 +52,7 @@ var optionTable = []option{
 	{"file.suffix.include.compression", boolValue, "false", Honoured, "codec inside the extension"},
 	{"file.block-size", sizeValue, "", Honoured, "orc stripe / parquet row group size"},
 	{"file-index.in-manifest-threshold", sizeValue, "500 B", Ignored, fileIndexes},
-	{"file-index.read.enabled", boolValue, "true", Ignored, fileIndexes},
+	{"file-index.read.enabled", boolValue, "true", Honoured, "lookups ask the Bloom filters of key columns; other indexes only speed reading and are not used"},
 	{"variant.shreddingSchema", textValue, "", Ignored, refusedTypes},
 	{"variant.inferShreddingSchema", boolValue, "false", Ignored, refusedTypes},
 	{"variant.shredding.maxSchemaWidth", intValue, "300", Ignored, refusedTypes},

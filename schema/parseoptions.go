@@ -336,6 +336,7 @@ func (o *Options) parseReading(r *optionReader) {
 	o.ReadBatchSize = r.int("read.batch-size", 1)
 	o.SplitTargetSize = r.size("source.split.target-size", 1)
 	o.SplitOpenFileCost = r.size("source.split.open-file-cost", 0)
+	o.FileIndexRead = r.bool("file-index.read.enabled")
 	o.Lookup = LookupOptions{
 		MemoryBytes: r.size("lookup.cache-max-memory-size", 1), DiskBytes: r.size("lookup.cache-max-disk-size", 0),
 		BlockBytes: r.size("cache-page-size", 1), IndexRatio: r.ratio("lookup.cache.high-priority-pool-ratio", 0),

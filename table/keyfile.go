@@ -22,8 +22,9 @@ import (
 // keyFile answers at which rows of a data file keys are stored, and reads
 // rows. What it reads of keys goes through a cache:
 //
-//	keys ──► bounds of zones ──► zones that may hold them ──► rows
-//	         (page index)        (pages of the key columns)
+//	keys ──► Bloom filters ──► bounds of zones ──► zones that may hold them ──► rows
+//	         (file index)      (page index,        (pages of the key columns)
+//	                            Bloom filters)
 //
 // It is safe for concurrent use.
 type keyFile struct {
@@ -44,6 +45,8 @@ type fileHandle struct {
 	own   *schema.Table
 	keys  *rowPlan
 	zones *keyZones
+
+	filters []*datafile.Filter // by column of the key; nil: none
 
 	owner *keyFile
 	users int // under owner.mu, one of them the cache
@@ -66,6 +69,11 @@ func (f *keyFile) acquire(ctx context.Context) (*fileHandle, error) {
 	held := int64(len(h.zones.from)) * 64
 	if h.file != nil {
 		held += h.file.Held()
+	}
+	for _, filter := range h.filters {
+		if filter != nil {
+			held += filter.Held()
+		}
 	}
 	f.mu.Unlock() // the cache may drop a handle, this one at once
 	f.cache.put(cacheKey{f, pieceHandle, 0}, h, held)
@@ -113,6 +121,7 @@ func (f *keyFile) openParquet(ctx context.Context, h *fileHandle) ([]datafile.Zo
 	if h.keys, err = f.plan(h, f.space.fields, false); err != nil {
 		return nil, err
 	}
+	h.filters = h.pageFilters()
 	zones, err := h.file.Zones(ctx, h.keys.ask)
 	if err != nil {
 		return nil, err

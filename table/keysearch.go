@@ -19,6 +19,10 @@ type zoneSpan struct{ key, from, to int }
 // find searches the file for the keys of the list that which names, in rising
 // order of key, and calls found with the number of each that is there and its row.
 func (f *keyFile) find(ctx context.Context, keys *keyList, which []int32, found func(key int32, row int64)) error {
+	which, err := f.admitted(ctx, keys, which)
+	if err != nil || len(which) == 0 {
+		return err
+	}
 	h, err := f.acquire(ctx)
 	if err != nil {
 		return err
@@ -29,6 +33,13 @@ func (f *keyFile) find(ctx context.Context, keys *keyList, which []int32, found 
 		for ; at < len(which) && len(zones) < groupZones; at++ {
 			s := zoneSpan{key: int(which[at])}
 			s.from, s.to = h.zones.of(f.space, keys, s.key)
+			may, err := h.admits(ctx, keys, &s)
+			if err != nil {
+				return err
+			}
+			if !may {
+				continue
+			}
 			if err := f.narrow(ctx, h, keys, &s); err != nil {
 				return err
 			}

@@ -30,6 +30,7 @@ const (
 	pieceBlock                   // rows
 	pieceLocal                   // rows, of a local file
 	pieceHandle                  // open file
+	pieceFilter                  // filters of a file index
 )
 
 type cached struct {

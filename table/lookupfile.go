@@ -103,6 +103,10 @@ func (f *lookupFile) versions(ctx context.Context, q *lookupQuery, which []int32
 	local := f.local.Load()
 	if local == nil && fileFormat(f.meta.Name) != "parquet" {
 		// The format has no access to chosen rows: copy it, if there is room.
+		var err error
+		if which, err = f.admitted(ctx, q.keys, which); err != nil || len(which) == 0 {
+			return err
+		}
 		if err := f.lookup.local.copy(ctx, f); err != nil {
 			return err
 		}

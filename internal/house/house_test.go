@@ -25,7 +25,7 @@ const module = "github.com/tidelake/tidelake"
 var floors = [][]string{
 	{"internal/fault", "internal/house"},
 	{"schema"},
-	{"internal/avro", "internal/deletion", "internal/binaryrow", "internal/binaryrow/rowtest", "internal/bitmap", "internal/conform", "internal/keymap", "internal/sketch", "internal/model", "internal/take", "internal/vector", "internal/rowjson/literal"},
+	{"internal/avro", "internal/deletion", "internal/fileindex", "internal/binaryrow", "internal/binaryrow/rowtest", "internal/bitmap", "internal/conform", "internal/keymap", "internal/sketch", "internal/model", "internal/take", "internal/vector", "internal/rowjson/literal"},
 	{"internal/cell"},
 	{"internal/rowblock"},
 	{"internal/bucket", "internal/cast", "internal/partition", "internal/rowjson", "internal/benchrows", "io/store", "mergeengine"},

@@ -152,7 +152,8 @@ type chunkMeta struct {
 	stats        chunkStats
 	offsetIndex  extent
 	columnIndex  extent
-	elsewhere    bool // in another file
+	bloom        extent // its length is 0 where writers do not tell
+	elsewhere    bool   // in another file
 	encrypted    bool
 	present      bool // has metadata
 }
@@ -369,6 +370,10 @@ func (t *thrift) chunkData(typ byte, c *chunkMeta) {
 			c.dictOffset = t.int(typ)
 		case 12:
 			t.stats(typ, &c.stats)
+		case 14:
+			c.bloom.off = t.int(typ)
+		case 15:
+			c.bloom.len = t.int(typ)
 		default:
 			return false
 		}

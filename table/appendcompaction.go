@@ -221,7 +221,7 @@ func (a *appendTree) has(f *manifest.DataFile) bool { return a.all[idOf(f)] }
 // runs: readers of such a table merge nothing, so writers never wait.
 func (a *appendTree) runs() int { return 0 }
 
-func (a *appendTree) pick(full bool, _ time.Time, index *bucketIndex, before *compactResult) (work, error) {
+func (a *appendTree) pick(_ context.Context, full bool, _ time.Time, index *bucketIndex, before *compactResult) (work, error) {
 	var group []manifest.DataFile
 	if full {
 		if groups := a.table.wholeBucket(a.queue); len(groups) > 0 {

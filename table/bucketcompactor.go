@@ -17,7 +17,7 @@ type bucketTree interface {
 	// pick is the next compaction, nil for none, given the bucket's deletion
 	// vectors and what the compactions before it did since those were written.
 	// While its work runs no other is asked for.
-	pick(full bool, now time.Time, index *bucketIndex, before *compactResult) (work, error)
+	pick(ctx context.Context, full bool, now time.Time, index *bucketIndex, before *compactResult) (work, error)
 	// runs are the sorted runs that readers have to merge.
 	runs() int
 }
@@ -134,7 +134,7 @@ func (b *bucketCompactor) trigger(ctx context.Context, full bool) error {
 	if err := b.readIndex(ctx); err != nil {
 		return err
 	}
-	do, err := b.tree.pick(full, b.table.world.Clock().In(b.table.settings.TimeZone), b.index, &b.result)
+	do, err := b.tree.pick(ctx, full, b.table.world.Clock().In(b.table.settings.TimeZone), b.index, &b.result)
 	if do == nil || err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (t *Table) planCompaction(ctx context.Context, o CompactOptions, wanted fun
 			continue
 		}
 		b.index = t.bucketIndexOf(b.key, index)
-		found, err := t.planBucket(b, o.Full)
+		found, err := t.planBucket(ctx, b, o.Full)
 		if err != nil {
 			return nil, err
 		}
@@ -171,7 +171,7 @@ func within(tasks []CompactTask, bytes int64) []CompactTask {
 }
 
 // planBucket finds the tasks of one bucket.
-func (t *Table) planBucket(b bucketFiles, full bool) ([]CompactTask, error) {
+func (t *Table) planBucket(ctx context.Context, b bucketFiles, full bool) ([]CompactTask, error) {
 	if len(t.schema.PrimaryKeys) == 0 {
 		return t.planAppend(b, full), nil
 	}
@@ -179,9 +179,9 @@ func (t *Table) planBucket(b bucketFiles, full bool) ([]CompactTask, error) {
 	if err != nil {
 		return nil, err
 	}
-	unit, ok := tree.unit(full, t.world.Clock().In(t.settings.TimeZone), b.index)
-	if !ok {
-		return nil, nil
+	unit, ok, err := tree.unit(ctx, full, t.world.Clock().In(t.settings.TimeZone), b.index)
+	if err != nil || !ok {
+		return nil, err
 	}
 	c := tree.compaction(unit)
 	task := CompactTask{Partition: c.partition, Bucket: c.bucket, Output: unit.Output, Top: c.top, DropDeletes: c.dropDeletes, Apart: unit.Apart, Files: unit.Files}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidelake/tidelake/internal/vector"
 	"github.com/tidelake/tidelake/lsm"
+	"github.com/tidelake/tidelake/manifest"
 )
 
 // memoryRun is a sorted run of one batch in memory.
@@ -50,7 +51,7 @@ func (l *Lookup) merge(b *lookupBucket, runs []lsm.Run, drop bool) (*lsm.Merge, 
 	values := arrow.NewSchema(l.rows.Fields()[len(systemFields):], nil)
 	m, err := lsm.NewMerge(runs, lsm.MergeSpec{
 		Schema: values, Key: names(l.space.fields), Sequence: t.options.SequenceFields, SequenceDescending: t.options.SequenceDescending,
-		Engine: t.engine, Levels: b.outdating(t), Output: names(l.stored), WithSequence: true, WithKind: true, DropDeletes: drop, Alloc: t.world.Alloc,
+		Engine: t.engine, Levels: b.levels, Output: names(l.stored), WithSequence: true, WithKind: true, DropDeletes: drop, Alloc: t.world.Alloc,
 	})
 	if err != nil {
 		for _, r := range runs {
@@ -60,16 +61,20 @@ func (l *Lookup) merge(b *lookupBucket, runs []lsm.Run, drop bool) (*lsm.Merge, 
 	return m, err
 }
 
-// outdating is the level of each run where it matters for merging.
-func (b *lookupBucket) outdating(t *Table) []int {
+// setLevels finds the level of each run where it matters for merging.
+func (b *lookupBucket) setLevels(ctx context.Context, l *Lookup, files []manifest.DataFile) error {
+	t := l.table
 	if !outdates(t.engine, t.options) {
 		return nil
 	}
-	levels := make([]int, len(b.runs))
-	for i, run := range b.runs {
-		levels[i] = int(b.files[run.files[0]].meta.Level)
+	if sure, err := t.settled(ctx, l.scan.schema.ID, files, looksUp); err != nil || !sure {
+		return err
 	}
-	return levels
+	b.levels = make([]int, len(b.runs))
+	for i, run := range b.runs {
+		b.levels[i] = files[run.files[0]].Level
+	}
+	return nil
 }
 
 // merged finds all versions of each key and merges them.

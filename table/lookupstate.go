@@ -37,6 +37,7 @@ type lookupBucket struct {
 	files     []*lookupFile
 	gone      []*goneVector // by file, nil without
 	runs      []finderRun
+	levels    []int   // of runs, where a version stands for those on higher levels
 	ceiling   []int64 // greatest sequence number of a run and those after it
 }
 
@@ -187,7 +188,7 @@ func (l *Lookup) arrange(ctx context.Context, s, before *lookupState) error {
 	}
 	for key, entries := range byBucket {
 		slices.SortFunc(entries, func(a, b manifest.Entry) int { return l.table.compareEntries(&a, &b) })
-		b, err := l.bucket(key, entries, vectors[key], before)
+		b, err := l.bucket(ctx, key, entries, vectors[key], before)
 		if err != nil {
 			return err
 		}
@@ -197,7 +198,7 @@ func (l *Lookup) arrange(ctx context.Context, s, before *lookupState) error {
 	return nil
 }
 
-func (l *Lookup) bucket(key bucketKey, entries []manifest.Entry, vectors bucketVectors, before *lookupState) (*lookupBucket, error) {
+func (l *Lookup) bucket(ctx context.Context, key bucketKey, entries []manifest.Entry, vectors bucketVectors, before *lookupState) (*lookupBucket, error) {
 	var old *lookupBucket
 	if before != nil {
 		old = before.buckets[key]
@@ -218,6 +219,9 @@ func (l *Lookup) bucket(key bucketKey, entries []manifest.Entry, vectors bucketV
 		b.gone = append(b.gone, old.vector(f, vectors))
 	}
 	if b.runs, err = l.space.runs(metas); err != nil {
+		return nil, err
+	}
+	if err := b.setLevels(ctx, l, metas); err != nil {
 		return nil, err
 	}
 	b.ceiling = make([]int64, len(b.runs)+1)

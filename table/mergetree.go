@@ -1,6 +1,7 @@
 package table
 
 import (
+	"context"
 	"time"
 
 	"github.com/tidelake/tidelake/lsm"
@@ -61,23 +62,34 @@ func (m *mergeTree) update(before, after []manifest.DataFile) { m.levels.Update(
 func (m *mergeTree) has(f *manifest.DataFile) bool            { return m.levels.Has(f) }
 func (m *mergeTree) runs() int                                { return m.levels.RunCount() }
 
-func (m *mergeTree) pick(full bool, now time.Time, index *bucketIndex, before *compactResult) (work, error) {
-	unit, ok := m.unit(full, now, index)
-	if !ok {
-		return nil, nil
+func (m *mergeTree) pick(ctx context.Context, full bool, now time.Time, index *bucketIndex, before *compactResult) (work, error) {
+	unit, ok, err := m.unit(ctx, full, now, index)
+	if err != nil || !ok {
+		return nil, err
 	}
 	c := m.compaction(unit)
-	var err error
 	c.view, err = index.view(before)
 	return c.run, err
 }
 
-// unit chooses what to compact. Files with deletion vectors are stale in a full compaction.
-func (m *mergeTree) unit(full bool, now time.Time, index *bucketIndex) (lsm.Unit, bool) {
-	if full {
-		return lsm.PickFull(m.levels, func(f *manifest.DataFile) bool { return m.table.mustRewrite(f) || index.has(f) })
+// unit chooses what to compact. Files with deletion vectors are stale in a full
+// compaction. Where older rows are looked up, files are first brought to where
+// each key has one.
+func (m *mergeTree) unit(ctx context.Context, full bool, now time.Time, index *bucketIndex) (unit lsm.Unit, ok bool, err error) {
+	sure := true
+	if o := m.table.options; o.NeedsLookup() && !full {
+		does := looksUp
+		if o.DeletionVectors {
+			does = marksRows
+		}
+		sure, err = m.table.settled(ctx, m.table.schema.ID, m.levels.Files(), does)
 	}
-	return m.picker.Pick(m.levels, now)
+	if err == nil && (full || !sure) {
+		unit, ok = lsm.PickFull(m.levels, func(f *manifest.DataFile) bool { return m.table.mustRewrite(f) || index.has(f) })
+	} else if err == nil {
+		unit, ok = m.picker.Pick(m.levels, now)
+	}
+	return unit, ok, err
 }
 
 func (m *mergeTree) compaction(unit lsm.Unit) *compaction {

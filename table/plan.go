@@ -203,7 +203,11 @@ func (s *Scan) splitBucket(ctx context.Context, key bucketKey, files []manifest.
 		return nil, nil // no version of any row matches
 	}
 	types := typesOf(s.schema.KeyFields())
-	if s.apart(files, vectors) {
+	apart, err := s.apart(ctx, files)
+	if err != nil {
+		return nil, err
+	}
+	if apart {
 		files = slices.DeleteFunc(files, func(f manifest.DataFile) bool { return !mayMatch(f) })
 		slices.SortFunc(files, func(a, b manifest.DataFile) int {
 			return cmp.Or(binaryrow.Compare(types, a.MinKey, b.MinKey), cmp.Compare(a.Level, b.Level), cmp.Compare(a.Name, b.Name))
@@ -222,10 +226,15 @@ func (s *Scan) splitBucket(ctx context.Context, key bucketKey, files []manifest.
 
 // apart tells that no two rows of a bucket's files have the same key, because
 // compaction has seen to it: it drops the younger row of a first-row table,
-// and marks the older one in the bucket's deletion vectors elsewhere. A bucket
-// without vectors may be older than the option that asks for them.
-func (s *Scan) apart(files []manifest.DataFile, vectors bucketVectors) bool {
-	return s.compacted && (s.firstRow || vectors != nil) && !slices.ContainsFunc(files, mayDelete)
+// and marks the older one in the bucket's deletion vectors elsewhere.
+func (s *Scan) apart(ctx context.Context, files []manifest.DataFile) (bool, error) {
+	if !s.compacted || slices.ContainsFunc(files, mayDelete) {
+		return false, nil
+	}
+	if s.firstRow {
+		return true, nil
+	}
+	return s.table.settled(ctx, s.schema.ID, files, marksRows)
 }
 
 // fileGroup are files that have to be read by the same split.

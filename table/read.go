@@ -247,6 +247,10 @@ func (r *splitReader) openMerge(ctx context.Context, runs []rankedRun, want []sc
 		arrowSchema = arrow.NewSchema(append(arrowSchema.Fields(), placeField), nil)
 		output = append(output, placeField.Name)
 	}
+	levels, err := t.outdating(ctx, r.scan.schema.ID, r.scan.engine, r.scan.merging, r.split.Files)
+	if err != nil {
+		return nil, err
+	}
 	open := make([]lsm.Run, len(runs))
 	for i, files := range runs {
 		run := r.newRun(ctx, files, true, runBatchRows(len(runs)))
@@ -258,7 +262,7 @@ func (r *splitReader) openMerge(ctx context.Context, runs []rankedRun, want []sc
 	}
 	m, err := lsm.NewMerge(open, lsm.MergeSpec{
 		Schema: arrowSchema, Key: names(r.scan.schema.KeyFields()), Sequence: r.scan.merging.SequenceFields,
-		SequenceDescending: r.scan.merging.SequenceDescending, Engine: r.scan.engine, Levels: outdating(r.scan.engine, r.scan.merging, r.split.Files), Output: output,
+		SequenceDescending: r.scan.merging.SequenceDescending, Engine: r.scan.engine, Levels: levels, Output: output,
 		DropDeletes: true, BatchRows: r.scan.options.BatchRows, Parallel: r.parallel, Alloc: t.world.Alloc,
 	})
 	if err != nil {
@@ -277,16 +281,20 @@ func outdates(engine mergeengine.Engine, o *schema.Options) bool {
 }
 
 // outdating gives the level of each rank of files where a merge must leave out
-// versions that one at a lower level stands for, nil elsewhere.
-func outdating(engine mergeengine.Engine, o *schema.Options, files []manifest.DataFile) []int {
+// versions that one at a lower level stands for, nil elsewhere. o are the
+// options of schema id.
+func (t *Table) outdating(ctx context.Context, id int64, engine mergeengine.Engine, o *schema.Options, files []manifest.DataFile) ([]int, error) {
 	if !outdates(engine, o) {
-		return nil
+		return nil, nil
+	}
+	if sure, err := t.settled(ctx, id, files, looksUp); err != nil || !sure {
+		return nil, err
 	}
 	levels := make([]int, len(files))
 	for i, rank := range lsm.Ranks(files) {
 		levels[rank] = files[i].Level
 	}
-	return levels
+	return levels, nil
 }
 
 // runBatchRows keeps the rows that all runs of a merge hold within about a quarter of a million.

@@ -23,10 +23,11 @@ type schemaFiles struct {
 	store store.Store
 	mu    sync.Mutex
 	byID  map[int64]*schema.Table
+	said  map[int64]*schema.Options
 }
 
 func newSchemaFiles(st store.Store) *schemaFiles {
-	return &schemaFiles{store: st, byID: make(map[int64]*schema.Table)}
+	return &schemaFiles{store: st, byID: make(map[int64]*schema.Table), said: make(map[int64]*schema.Options)}
 }
 
 func schemaKey(id int64) string { return "schema/schema-" + strconv.FormatInt(id, 10) }
@@ -82,6 +83,25 @@ func (s *schemaFiles) get(ctx context.Context, id int64) (*schema.Table, error) 
 	return sc, nil
 }
 
+// options are the options of a schema.
+func (s *schemaFiles) options(ctx context.Context, id int64) (*schema.Options, error) {
+	sc, err := s.get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.said[id]; o != nil {
+		return o, nil
+	}
+	o, err := schema.ParseOptions(sc.Options)
+	if err != nil {
+		return nil, &fault.Error{File: schemaKey(id), Err: err}
+	}
+	s.said[id] = o
+	return o, nil
+}
+
 // checkAltered refuses to read data of a newer schema than the table was opened
 // with when its options make rows come out differently.
 func (t *Table) checkAltered(ctx context.Context, id int64) error {
@@ -100,7 +120,7 @@ func (t *Table) checkAltered(ctx context.Context, id int64) error {
 		return &fault.Error{File: schemaKey(id), Err: err}
 	}
 	have := t.options
-	if o.MergeEngine != have.MergeEngine || o.IgnoreDelete != have.IgnoreDelete || o.SequenceDescending != have.SequenceDescending ||
+	if o.MergeEngine != have.MergeEngine || o.DeletionVectors != have.DeletionVectors || o.IgnoreDelete != have.IgnoreDelete || o.SequenceDescending != have.SequenceDescending ||
 		!slices.Equal(o.SequenceFields, have.SequenceFields) || !reflect.DeepEqual(o.Engine, have.Engine) || o.DataFilePathDirectory != have.DataFilePathDirectory {
 		return &fault.Error{Class: fault.ErrInvalid, File: schemaKey(id),
 			Detail: "the table's options were altered since it was opened", Hint: "open the table again"}

@@ -100,7 +100,10 @@ func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *
 	if len(runs) == 1 {
 		return &alone{r, runs[0]}, nil
 	}
-	levels := outdating(t.engine, t.options, r.c.unit.Files)
+	levels, err := t.outdating(ctx, t.schema.ID, t.engine, t.options, r.c.unit.Files)
+	if err != nil {
+		return nil, errors.Join(err, closeRuns(runs))
+	}
 	if levels != nil {
 		levels = append(levels, r.c.unit.Output+1) // of the rows that are found above
 	}

@@ -76,8 +76,8 @@ func (b *bucketCompactor) rebuild() error {
 	}
 	tree.update(nil, b.fresh)
 	b.tree = tree
-	for i := range b.result.before {
-		if !tree.has(&b.result.before[i]) { // somebody else has removed it
+	for _, f := range b.result.needs() {
+		if !tree.has(&f) { // somebody else has removed it
 			return b.drop()
 		}
 	}
@@ -185,8 +185,8 @@ func (b *bucketCompactor) settle(ctx context.Context, wait bool) error {
 	if t.err != nil {
 		return b.failed(t.err, wait)
 	}
-	for i := range t.result.before {
-		if !b.tree.has(&t.result.before[i]) { // another compactor was faster
+	for _, f := range t.result.needs() {
+		if !b.tree.has(&f) { // another compactor was faster
 			b.remove(t.result.made())
 			return nil
 		}
@@ -216,9 +216,12 @@ func (b *bucketCompactor) failed(err error, wait bool) error {
 func (b *bucketCompactor) take(ctx context.Context) (compactResult, []manifest.IndexEntry, error) {
 	r := b.result
 	var index []manifest.IndexEntry
-	if len(r.before) > 0 { // else nothing has been picked, and the index not read
-		var err error
-		if index, err = b.index.publish(ctx, &r); err != nil {
+	if len(r.before) > 0 { // else there is nothing to say of vectors
+		err := b.readIndex(ctx) // again, when others have come between
+		if err == nil {
+			index, err = b.index.publish(ctx, &r)
+		}
+		if err != nil {
 			return r, nil, err
 		}
 		b.pending = b.pending || len(index) > 0
@@ -258,6 +261,18 @@ func (b *bucketCompactor) remove(files []manifest.DataFile) {
 	if err != nil {
 		b.table.world.Logger.Warn("files that a compaction made and nothing refers to were not removed", "table", b.table.name, "error", err)
 	}
+}
+
+// needs are the files that the compaction read and marked rows of: without one
+// of them it is of no use.
+func (r *compactResult) needs() []manifest.DataFile {
+	files := slices.Clone(r.before)
+	for name, m := range r.marks {
+		if !containsName(r.after, name) {
+			files = append(files, m.file)
+		}
+	}
+	return files
 }
 
 // made are the files that the compaction wrote.

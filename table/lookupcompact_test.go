@@ -164,3 +164,36 @@ func TestCompactionsLeaveOneIndexFileABucket(t *testing.T) {
 	}
 	sound(t, tab)
 }
+
+// A writer whose compaction fails, since an overwrite took its files, still
+// hands out what it has compacted otherwise.
+func TestAWriterGoesOnAfterAnOverwriteTookTheFilesOfItsCompactions(t *testing.T) {
+	tab := create(t, store.NewMem(), versions, "bucket=1", "full-compaction.delta-commits=1", "compaction.force-up-level-0=true", "write-buffer-size=1 kb")
+	rows := func(from, n int) (rows []string) {
+		for k := range n {
+			rows = append(rows, fmt.Sprintf(`{"k":%d,"v":"a","n":1,"s":1}`, from+k))
+		}
+		return rows
+	}
+	w := newWriter(t, tab, "u")
+	commit(t, w, tab, rows(0, 3)...)
+	if err := write(t, w, tab, rows(3, 2)...); err != nil {
+		t.Fatal(err)
+	}
+	msgs, err := w.Prepare(ctx, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := tab.NewCommitter(ctx, "v")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Overwrite(ctx, 1, nil, msgs); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		commit(t, w, tab, rows(100*i+5, 100)...)
+	}
+	expect(t, tab, table.ScanOptions{}, append(rows(3, 2), rows(5, 300)...)...)
+	sound(t, tab)
+}

@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"errors"
+	"path"
 	"slices"
 	"time"
 
@@ -39,10 +40,13 @@ type bucketCompactor struct {
 	result  compactResult       // of compactions, not handed out yet
 	ours    []fileChange        // handed out, and not shown by a snapshot yet
 	running *compactTask        // nil for none
+	groups  int                 // how often changes were handed out
+	blind   bool                // files were gone: nothing is picked before newer snapshots were looked for
 	stalled bool                // too many runs before the last flush: wait for the running one
 
 	index   *bucketIndex // deletion vectors that the result follows on, nil: not read yet
 	pending bool         // they were handed out, and no snapshot shows all of ours yet
+	dated   bool         // the table may have others by now
 }
 
 // compactTask is a compaction that runs. After done is closed the rest can be read.
@@ -60,9 +64,8 @@ func newBucketCompactor(t *Table, key bucketKey, follow *sequences) (*bucketComp
 // rebuild makes the tree of what snapshots show and what the writer did since.
 func (b *bucketCompactor) rebuild() error {
 	b.ours, _ = b.follow.unseen(b.key, b.ours)
-	if b.pending = b.pending && len(b.ours) > 0; !b.pending {
-		b.index = nil
-	}
+	b.pending = b.pending && len(b.ours) > 0
+	b.dated = b.dated || !b.pending
 	tree, err := b.table.newBucketTree(b.key, b.follow.liveIn(b.key), b.tree)
 	if err != nil {
 		return err
@@ -86,7 +89,8 @@ func (b *bucketCompactor) rebuild() error {
 }
 
 // catchUp takes in what snapshots have shown since the last time.
-func (b *bucketCompactor) catchUp() error {
+func (b *bucketCompactor) catchUp(looked bool) error {
+	b.blind = b.blind && !looked
 	left, foreign := b.follow.unseen(b.key, b.ours)
 	if b.ours = left; !foreign {
 		return nil
@@ -112,10 +116,10 @@ func (b *bucketCompactor) withdraw(changes []fileChange) error {
 func changesOf(before, after []manifest.DataFile) []fileChange {
 	var out []fileChange
 	for _, f := range before {
-		out = append(out, fileChange{manifest.Delete, f})
+		out = append(out, fileChange{kind: manifest.Delete, file: f})
 	}
 	for _, f := range after {
-		out = append(out, fileChange{manifest.Add, f})
+		out = append(out, fileChange{kind: manifest.Add, file: f})
 	}
 	return out
 }
@@ -128,7 +132,7 @@ func (b *bucketCompactor) add(files []manifest.DataFile) {
 
 // trigger starts the next compaction if there is one and none is running.
 func (b *bucketCompactor) trigger(ctx context.Context, full bool) error {
-	if b.running != nil {
+	if b.running != nil || b.blind {
 		return nil
 	}
 	if err := b.readIndex(ctx); err != nil {
@@ -150,14 +154,16 @@ func (b *bucketCompactor) trigger(ctx context.Context, full bool) error {
 	return nil
 }
 
-// readIndex finds the bucket's deletion vectors in the snapshot seen last.
+// readIndex finds the bucket's deletion vectors in the snapshot seen last,
+// unless a result follows on older ones: the commit proves then that these are
+// still those of the table.
 func (b *bucketCompactor) readIndex(ctx context.Context) error {
-	if b.index != nil {
+	if b.index != nil && (!b.dated || len(b.result.before) > 0) {
 		return nil
 	}
 	index, err := b.follow.indexFiles(ctx)
 	if err == nil {
-		b.index = b.table.bucketIndexOf(b.key, index)
+		b.index, b.dated = b.table.bucketIndexOf(b.key, index), false
 	}
 	return err
 }
@@ -183,7 +189,7 @@ func (b *bucketCompactor) settle(ctx context.Context, wait bool) error {
 	}
 	b.running, b.stalled = nil, false
 	if t.err != nil {
-		return b.failed(t.err, wait)
+		return b.failed(ctx, t.err, wait)
 	}
 	for _, f := range t.result.needs() {
 		if !b.tree.has(&f) { // another compactor was faster
@@ -200,16 +206,39 @@ func (b *bucketCompactor) settle(ctx context.Context, wait bool) error {
 // without it; only who waits for it has to know, unless files were gone: then
 // somebody else has compacted them, or a commit never happened; or unless the
 // writer has yet to take up a new schema.
-func (b *bucketCompactor) failed(err error, wait bool) error {
+func (b *bucketCompactor) failed(ctx context.Context, err error, wait bool) error {
 	gone := isNotFound(err)
 	if wait && !gone && !errors.Is(err, errAltered) {
 		return err
 	}
 	b.table.world.Logger.Warn("a compaction failed; it is tried again after the next flush", "table", b.table.name, "bucket", b.key.bucket, "error", err)
 	if gone {
-		return b.withdraw(b.ours)
+		b.blind = true
+		return b.withdraw(b.vanished(ctx))
 	}
 	return b.rebuild()
+}
+
+// vanished are the changes handed out together with a file that is gone: what
+// would have committed them was given up, or others have compacted the file.
+func (b *bucketCompactor) vanished(ctx context.Context) (out []fileChange) {
+	dir, err := b.table.bucketDir([]byte(b.key.partition), b.key.bucket)
+	if err != nil {
+		return nil
+	}
+	missing := make(map[int]bool)
+	for _, c := range b.ours {
+		if c.kind == manifest.Add && !missing[c.group] {
+			_, err := b.table.store.Stat(ctx, path.Join(dir, c.file.Name))
+			missing[c.group] = isNotFound(err)
+		}
+	}
+	for _, c := range b.ours {
+		if missing[c.group] {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // take hands out the finished compactions, and the new files with them.
@@ -227,6 +256,10 @@ func (b *bucketCompactor) take(ctx context.Context) (compactResult, []manifest.I
 		b.pending = b.pending || len(index) > 0
 	}
 	changes := append(changesOf(nil, b.fresh), changesOf(r.before, r.after)...)
+	b.groups++
+	for i := range changes {
+		changes[i].group = b.groups
+	}
 	b.follow.await(b.key, changes)
 	b.ours = append(b.ours, changes...)
 	b.fresh, b.result = nil, compactResult{}

@@ -125,7 +125,7 @@ func (p *bufferPool) writeOut(ctx context.Context) error {
 	if err := p.renumber(ctx, busy); err != nil {
 		return err
 	}
-	if err := p.compact.catchUp(); err != nil {
+	if err := p.compact.catchUp(len(busy) > 0); err != nil {
 		return err
 	}
 	keys := make([]bucketKey, len(busy))

@@ -113,16 +113,14 @@ func (c *Committer) commit(ctx context.Context, identifier int64, msgs []CommitM
 	}
 	more, lost, err := c.commitCompactions(ctx, identifier, msgs)
 	ids = append(ids, more...)
-	if err := c.settle("commit", identifier, without(msgs, lost), ids, err); err != nil {
-		return true, err
+	if c.lost != nil && len(lost) > 0 {
+		c.lost(lost)
 	}
-	if len(lost) == 0 {
-		return true, nil
+	if err := c.settle("commit", identifier, without(msgs, lost), ids, err); err != nil {
+		return true, err // a repeated call tries those that are lost once more, so their files stay
 	}
 	c.table.removeCompactions(lost)
-	if c.lost != nil {
-		c.lost(lost)
-	} else if len(ids) == 0 {
+	if len(lost) > 0 && c.lost == nil && len(ids) == 0 {
 		return true, c.table.wrap("commit", &fault.Error{Class: fault.ErrConflict, Detail: "another compaction of the same files was committed first; the files of this one are removed",
 			Hint: "plan again from the newest snapshot"})
 	}

@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/lsm"
@@ -21,8 +22,11 @@ func (c *Committer) commitCompactions(ctx context.Context, identifier int64, msg
 		}
 		refused := c.inner.Stats().Conflicts
 		ids, err := c.inner.Commit(ctx, changes)
-		if !errors.Is(err, fault.ErrConflict) || c.inner.Stats().Conflicts == refused {
-			return ids, lost, err // or others keep winning the race for the next id
+		switch raced := c.inner.Stats().Conflicts == refused; { // others kept winning the race for the next id
+		case !errors.Is(err, fault.ErrConflict), raced && !bringRows(msgs):
+			return ids, lost, err
+		case raced: // an error would say that the rows were not committed
+			return nil, append(lost, left...), nil
 		}
 		late, rest, lookErr := c.table.overtaken(ctx, left)
 		if lookErr != nil {
@@ -34,6 +38,11 @@ func (c *Committer) commitCompactions(ctx context.Context, identifier int64, msg
 		lost, left = append(lost, late...), rest
 	}
 	return nil, lost, nil
+}
+
+// bringRows tells that there is more in messages than compactions.
+func bringRows(msgs []CommitMessage) bool {
+	return slices.ContainsFunc(msgs, func(m CommitMessage) bool { return len(m.NewFiles)+len(m.DeletedFiles)+len(m.Index) > 0 })
 }
 
 // overtaken parts compactions by whether they still fit the newest snapshot.

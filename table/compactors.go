@@ -84,8 +84,9 @@ func (c *compactors) loose(msgs []CommitMessage) {
 	c.lost = append(c.lost, msgs...)
 }
 
-// catchUp takes in what has happened to earlier commits and what others did.
-func (c *compactors) catchUp() error {
+// catchUp takes in what has happened to earlier commits and what others did;
+// looked tells that newer snapshots were looked for.
+func (c *compactors) catchUp(looked bool) error {
 	if c == nil {
 		return nil
 	}
@@ -105,7 +106,7 @@ func (c *compactors) catchUp() error {
 		}
 	}
 	for _, b := range c.buckets {
-		if err := b.catchUp(); err != nil {
+		if err := b.catchUp(looked); err != nil {
 			return err
 		}
 	}

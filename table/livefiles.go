@@ -15,8 +15,9 @@ type fileID struct {
 
 // fileChange is a file that came into a bucket or left it.
 type fileChange struct {
-	kind manifest.Kind
-	file manifest.DataFile
+	kind  manifest.Kind
+	file  manifest.DataFile
+	group int // changes of one group are committed or given up together
 }
 
 type changeID struct {

@@ -140,7 +140,7 @@ func (w *world) function(sc *schema.Table, options map[string]string, name strin
 	names := []string{"last_value", "last_non_null_value", "first_value", "first_non_null_value"}
 	switch k := f.Type.Kind; {
 	case k == schema.Boolean:
-		names = append(names, "bool_and", "bool_or", "max", "min")
+		names = append(names, "bool_and", "bool_or")
 	case slices.Contains([]schema.Kind{schema.TinyInt, schema.SmallInt, schema.Int, schema.BigInt, schema.Float, schema.Double, schema.Decimal}, k):
 		names = append(names, "sum", "product", "sum", "max", "min")
 	case !k.Nested():

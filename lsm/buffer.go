@@ -289,9 +289,12 @@ func (b *Buffer) Flush(firstSeq int64, emit func(physical arrow.RecordBatch) err
 func (b *Buffer) emitChosen(items []item, groups *mergeengine.Groups, firstSeq int64, emit func(arrow.RecordBatch) error) error {
 	refs, err := b.choose(b.chooser, items, groups)
 	for err == nil && len(refs) > 0 {
-		n := min(len(refs), b.spec.BatchRows)
-		err = b.emit(refs[:n], firstSeq, emit)
-		refs = refs[n:]
+		var rec arrow.RecordBatch
+		if rec, err = b.batch(refs, firstSeq); err == nil {
+			refs = refs[rec.NumRows():]
+			err = emit(rec)
+			rec.Release()
+		}
 	}
 	return err
 }
@@ -314,9 +317,19 @@ func (b *Buffer) clearSources() {
 	}
 }
 
-// emit gathers refs, which count within parts, as one batch or, if their
-// cells are too large for one, as several.
-func (b *Buffer) emit(refs []vector.Ref, firstSeq int64, emit func(arrow.RecordBatch) error) error {
+// batch gathers the first refs, which count within parts: as many as one batch
+// may hold, or fewer if their cells are too large for one.
+func (b *Buffer) batch(refs []vector.Ref, firstSeq int64) (arrow.RecordBatch, error) {
+	n := min(len(refs), b.spec.BatchRows)
+	rec, err := b.gather(refs[:n], firstSeq)
+	for errors.Is(err, vector.ErrTooLarge) && n > 1 {
+		n /= 2
+		rec, err = b.gather(refs[:n], firstSeq)
+	}
+	return rec, err
+}
+
+func (b *Buffer) gather(refs []vector.Ref, firstSeq int64) (arrow.RecordBatch, error) {
 	seqs, kinds := b.systemColumns(refs, nil, firstSeq)
 	defer seqs.Release()
 	defer kinds.Release()
@@ -324,19 +337,7 @@ func (b *Buffer) emit(refs []vector.Ref, firstSeq int64, emit func(arrow.RecordB
 	for i, r := range refs {
 		rows[i] = b.rowOf(r)
 	}
-	rec, err := b.emitter.batch(vector.Select(rows), seqs, kinds)
-	if errors.Is(err, vector.ErrTooLarge) && len(refs) > 1 {
-		half := len(refs) / 2
-		if err := b.emit(refs[:half], firstSeq, emit); err != nil {
-			return err
-		}
-		return b.emit(refs[half:], firstSeq, emit)
-	}
-	if err != nil {
-		return err
-	}
-	defer rec.Release()
-	return emit(rec)
+	return b.emitter.batch(vector.Select(rows), seqs, kinds)
 }
 
 // rowOf turns a ref that counts within its part into one within the batch.

@@ -116,6 +116,52 @@ func ExampleNewMerge() {
 	// plum 5
 }
 
+// Rows that do not fit in memory at once are merged in two steps: the sorted
+// runs in between lose nothing that the last merge needs.
+func ExampleBuffer_Sorted() {
+	spec := lsm.MergeSpec{Schema: stock, Key: []string{"item"}, Output: []string{"item", "count"}, Versions: true, WithSequence: true, WithKind: true}
+	var runs []lsm.Run
+	next := int64(0)
+	for _, rec := range []arrow.RecordBatch{
+		changes([]string{"apple", "pear", "apple"}, []int64{1, 2, 3}),
+		changes([]string{"plum", "apple"}, []int64{4, 5}),
+	} {
+		b, err := lsm.NewBuffer(lsm.BufferSpec{Schema: stock, Key: []string{"item"}, Engine: lsm.AllVersions{}})
+		if err != nil {
+			panic(err)
+		}
+		defer b.Close()
+		b.Add(rec, nil, nil)
+		rec.Release()
+		run, err := b.Sorted(next)
+		if err != nil {
+			panic(err)
+		}
+		next += b.Rows()
+		runs = append(runs, run)
+	}
+	spec.Engine = lsm.Reduction(lsm.AllVersions{}) // of the engine that merges in the end
+	m, err := lsm.NewMerge(runs, spec)
+	if err != nil {
+		panic(err)
+	}
+	defer m.Close()
+	rec, err := m.Next()
+	if err != nil {
+		panic(err)
+	}
+	defer rec.Release()
+	for i := range int(rec.NumRows()) {
+		fmt.Println(rec.Column(0).ValueStr(i), rec.Column(2).ValueStr(i), rec.Column(3).ValueStr(i))
+	}
+	// Output:
+	// 0 apple 1
+	// 2 apple 3
+	// 4 apple 5
+	// 1 pear 2
+	// 3 plum 4
+}
+
 // Five runs in level 0 trigger a compaction into the highest level.
 func ExamplePicker() {
 	var files []manifest.DataFile

@@ -38,6 +38,10 @@ type MergeSpec struct {
 	// versions above level 0 only the one of the lowest level counts then:
 	// the others are in it already.
 	Levels []int
+	// Versions says that a run may hold several versions of a key, one after
+	// the other in any order: keys need not rise strictly. In memory are then,
+	// of every run, all the versions of the key that it is at.
+	Versions bool
 	// Output names the value columns to emit, in this order.
 	Output []string
 	// WithKeys emits _KEY_ columns, WithSequence _SEQUENCE_NUMBER and
@@ -107,6 +111,7 @@ func NewMerge(runs []Run, spec MergeSpec) (*Merge, error) {
 	if err := m.slots.init(&m.spec, m.emitter.names, m.emitter.gathers); err != nil {
 		return nil, err
 	}
+	m.slots.versions = spec.Versions
 	m.merger.words = m.slots.wordsOf
 	if !m.slots.layout.Exact() {
 		m.merger.tail = m.slots.compareTails

@@ -155,3 +155,68 @@ func FuzzBufferAndMerge(f *testing.F) {
 		checkMerge(t, newWorld(seed, mem))
 	})
 }
+
+// Runs of all versions, some of them joined by a merge that loses none, give
+// what one flush of all rows gives.
+func TestRunsOfAllVersionsMergeAsOneFlush(t *testing.T) {
+	for seed := range uint64(60) {
+		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
+			mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
+			defer mem.AssertSize(t, 0)
+			checkVersions(t, newWorld(seed, mem))
+		})
+	}
+}
+
+func checkVersions(t testing.TB, w *world) {
+	spec := w.bufferSpec()
+	if w.rng.IntN(3) > 0 {
+		spec.Engine = AllVersions{}
+	}
+	var names []string
+	for _, f := range w.schema.Fields() {
+		names = append(names, f.Name)
+	}
+	merge := func(runs []Run, engine mergeengine.Engine) []arrow.RecordBatch {
+		m, err := NewMerge(runs, MergeSpec{Schema: w.schema, Key: w.key, Sequence: w.seq, SequenceDescending: w.desc, Engine: engine, Versions: true,
+			Output: names, WithSequence: true, WithKind: true, BatchRows: []int{0, 1, 10, 200}[w.rng.IntN(4)], Alloc: w.mem})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := collect(t, m)
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	var runs []Run
+	var all []modelRow
+	next := int64(0)
+	for i := range 1 + w.rng.IntN(9) {
+		b, err := NewBuffer(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		all = append(all, w.fill(t, b, next)...)
+		sorted, err := b.Sorted(next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next += b.Rows()
+		runs = append(runs, sorted)
+		if w.rng.IntN(3) == 0 {
+			joined := &sliceRun{name: fmt.Sprint("joined at ", i)}
+			defer joined.release()
+			out := merge(runs, Reduction(spec.Engine))
+			for _, rec := range out {
+				w.cut(joined, rec)
+			}
+			releaseAll(out)
+			runs = []Run{joined}
+		}
+	}
+	out := merge(runs, mergeengine.Deduplicate{})
+	w.checkStored(t, out, modelMerge(all, w.desc))
+	releaseAll(out)
+}

@@ -74,7 +74,7 @@ func (m *Merge) refill() error {
 	kept := m.runs[:0]
 	var failed error
 	for i, r := range m.runs {
-		for !r.done && r.rows < minWindow && failed == nil {
+		for !r.done && (r.rows < minWindow || !m.slots.passed(r)) && failed == nil {
 			failed = m.load(r)
 		}
 		if failed != nil {
@@ -118,14 +118,14 @@ func (m *Merge) load(r *runState) error {
 	return nil
 }
 
-// bound is the smallest last key of the runs that have more rows to come.
+// bound is the smallest last key of the runs that have more rows to come: the
+// last one of which all rows of the run are in memory.
 func (m *Merge) bound() (bound item, ok bool) {
 	for _, r := range m.runs {
 		if r.done {
 			continue
 		}
-		slot := r.queue[len(r.queue)-1]
-		last := m.slots.item(slot, m.slots.at(slot).n-1)
+		last := m.slots.lastWhole(r)
 		if !ok || m.slots.compare(last, bound) < 0 {
 			bound, ok = last, true
 		}
@@ -193,7 +193,7 @@ func (m *Merge) rand() uint64 {
 
 // mergeSegments appends the rows that the segments become to pending.
 func (m *Merge) mergeSegments() error {
-	if len(m.segs) == 1 {
+	if len(m.segs) == 1 && !m.spec.Versions {
 		m.keepSegment(m.segs[0])
 		return nil
 	}

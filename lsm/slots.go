@@ -29,6 +29,7 @@ type slot struct {
 // in refs.
 type slotTable struct {
 	key, seq    []string
+	versions    bool     // keys may repeat within a run
 	names       []string // source columns of gathers
 	gathers     []*vector.Gatherer
 	layout      *vector.Layout
@@ -216,16 +217,20 @@ type lastKey struct {
 	key  []byte
 }
 
-// checkOrder makes sure that keys rise strictly within a batch and from the
-// batch before to this one: everything else relies on it.
+// checkOrder makes sure that keys rise within a batch and from the batch
+// before to this one, strictly unless a run may hold several versions of a key:
+// everything else relies on it.
 func (t *slotTable) checkOrder(s *slot, r *runState) error {
 	last := &r.last
-	rising := true
+	rising, least := true, 1 // of a comparison
+	if t.versions {
+		least = 0
+	}
 	if t.layout.Exact() {
 		words := s.keys.Words()
-		rising = !last.ok || last.word < words[0]
+		rising = !last.ok || cmp.Compare(words[0], last.word) >= least
 		for i := 1; i < len(words); i++ {
-			if words[i] <= words[i-1] {
+			if words[i] < words[i-1] || words[i] == words[i-1] && !t.versions {
 				rising = false
 			}
 		}
@@ -234,7 +239,7 @@ func (t *slotTable) checkOrder(s *slot, r *runState) error {
 		prev := last.key
 		for i := range s.n {
 			key := s.keys.Bytes(i)
-			if (i > 0 || last.ok) && bytes.Compare(prev, key) >= 0 {
+			if (i > 0 || last.ok) && bytes.Compare(key, prev) < least {
 				rising = false
 				break
 			}

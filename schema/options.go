@@ -83,6 +83,7 @@ type Options struct {
 
 	// Writing.
 	WriteBufferSize  int64 // bytes
+	Spill            SpillOptions
 	OverwriteUpgrade bool
 	NumLevels        int
 
@@ -117,6 +118,16 @@ type Options struct {
 	set map[string]string // every option given, former names replaced by today's
 }
 
+// SpillOptions say what becomes of a full write buffer.
+type SpillOptions struct {
+	On          bool   // sorted runs on local disk, not files of the table
+	DiskBytes   int64  // that one writer may use
+	MergeBytes  int64  // of memory that merging the runs of a bucket may take
+	FanIn       int    // runs that are merged at once
+	Compression string // "zstd", "lz4" or "none"
+	ZstdLevel   int
+}
+
 // LookupOptions shape the local cache that point lookups read through.
 type LookupOptions struct {
 	MemoryBytes, DiskBytes int64
@@ -124,6 +135,7 @@ type LookupOptions struct {
 	IndexRatio             float64       // share of the memory that filters and indexes of local files may take
 	Retention              time.Duration // of a local file that nobody uses
 	Compression            string        // of local files: "zstd", "lz4" or "none"
+	ZstdLevel              int
 	Bloom                  bool
 	BloomFPP               float64 // share of absent keys that a filter lets pass
 }

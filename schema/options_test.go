@@ -64,14 +64,14 @@ func TestDefaultsArePaimons(t *testing.T) {
 		PartitionDefaultName: "__DEFAULT_PARTITION__", PartitionLegacyName: true, DynamicPartitionOverwrite: true,
 		DynamicBucketTarget: 2_000_000, CrossPartitionBootstrap: 10, DynamicBucketMax: -1, PostponeDefaultBuckets: 1, PostponeBatchFixed: true,
 		MergeEngine: "deduplicate", ChangelogProducer: "none", VectorFileSize: 2 << 20,
-		WriteBufferSize: 256 << 20, OverwriteUpgrade: true, NumLevels: 6,
+		WriteBufferSize: 256 << 20, Spill: SpillOptions{On: true, DiskBytes: math.MaxInt64, MergeBytes: 64 << 20, FanIn: 128, Compression: "zstd", ZstdLevel: 1}, OverwriteUpgrade: true, NumLevels: 6,
 		Compaction: CompactionOptions{
 			Trigger: 5, StopTrigger: 8, SizeAmplification: 200, SizeRatio: 1, OffPeakStart: -1, OffPeakEnd: -1,
 			LookupMaxInterval: 10, LookupWait: true, MinFiles: 5, FileLimit: 100000, DeleteRatio: 0.2, Ordered: true,
 		},
 		CommitMaxRetries: 10, CommitMinRetryWait: 10 * time.Millisecond, CommitMaxRetryWait: 10 * time.Second,
 		ReadBatchSize: 1024, SplitTargetSize: 128 << 20, SplitOpenFileCost: 4 << 20, FileIndexRead: true,
-		Lookup:                LookupOptions{MemoryBytes: 256 << 20, DiskBytes: math.MaxInt64, BlockBytes: 64 << 10, IndexRatio: 0.25, Retention: time.Hour, Compression: "zstd", Bloom: true, BloomFPP: 0.05},
+		Lookup:                LookupOptions{MemoryBytes: 256 << 20, DiskBytes: math.MaxInt64, BlockBytes: 64 << 10, IndexRatio: 0.25, Retention: time.Hour, Compression: "zstd", ZstdLevel: 1, Bloom: true, BloomFPP: 0.05},
 		NullToNotNullDisabled: true,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Options{})); diff != "" {

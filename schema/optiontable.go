@@ -11,6 +11,7 @@ const (
 	changelogFiles = "shapes changelog files, and no table with a changelog producer is written here"
 	streaming      = "steers streaming reads only"
 	engine         = "tunes threads, memory or local disk of Java engines; rows do not depend on it"
+	appendBuffers  = "a full buffer of a table without a primary key is written to files that go on growing, so there is nothing to spill"
 	marking        = "marks finished partitions, which engines do when they end"
 	tags           = "makes tags, which a write-only writer never does"
 	metastore      = "registers in a metastore, and the file system catalog has none"
@@ -83,18 +84,18 @@ var optionTable = []option{
 	{"ignore-update-before", boolValue, "false", Honoured, "drop -U"},
 	{"sort-engine", enumValue, "loser-tree", Ignored, engine},
 	{"sort-spill-threshold", intValue, "", Ignored, engine},
-	{"sort-spill-buffer-size", sizeValue, "64 mb", Ignored, engine},
-	{"spill-compression", textValue, "zstd", Ignored, engine},
-	{"spill-compression.zstd-level", intValue, "1", Ignored, engine},
+	{"sort-spill-buffer-size", sizeValue, "64 mb", Honoured, "memory of a merge of spilled runs"},
+	{"spill-compression", textValue, "zstd", Honoured, "of spilled runs: zstd, lz4 or none"},
+	{"spill-compression.zstd-level", intValue, "1", Honoured, "of spilled runs and local lookup files"},
 	{"write-only", boolValue, "false", Honoured, "writers never compact"},
 	{"source.split.target-size", sizeValue, "128 mb", Honoured, "split packing target"},
 	{"source.split.open-file-cost", sizeValue, "4 mb", Honoured, "minimum weight of a file"},
 	{"write-buffer-size", sizeValue, "256 mb", Honoured, "memtable memory"},
-	{"write-buffer-spill.max-disk-size", sizeValue, "max", Ignored, engine},
-	{"write-buffer-spillable", boolValue, "true", Ignored, engine},
-	{"write-buffer-for-append", boolValue, "false", Ignored, engine},
-	{"write-max-writers-to-spill", intValue, "10", Ignored, engine},
-	{"local-sort.max-num-file-handles", intValue, "128", Ignored, engine},
+	{"write-buffer-spill.max-disk-size", sizeValue, "max", Honoured, "local disk of a writer; beyond it a full buffer becomes files of level 0"},
+	{"write-buffer-spillable", boolValue, "true", Honoured, "a full buffer of a table with a primary key becomes sorted runs on local disk"},
+	{"write-buffer-for-append", boolValue, "false", Ignored, appendBuffers},
+	{"write-max-writers-to-spill", intValue, "10", Ignored, appendBuffers},
+	{"local-sort.max-num-file-handles", intValue, "128", Honoured, "spilled runs of a bucket that are merged at once"},
 	{"page-size", sizeValue, "64 kb", Ignored, engine},
 	{"cache-page-size", sizeValue, "64 kb", Honoured, "bytes of rows in a block of the lookup cache"},
 	{"target-file-size", sizeValue, "", Honoured, "roll size (128 MB PK / 256 MB append)"},

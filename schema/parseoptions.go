@@ -299,6 +299,11 @@ func (o *Options) parseMerging(r *optionReader) {
 	o.RowTracking = r.bool("row-tracking.enabled")
 	o.DataEvolution = r.bool("data-evolution.enabled")
 	o.WriteBufferSize = r.size("write-buffer-size", 1)
+	o.Spill = SpillOptions{
+		On: r.bool("write-buffer-spillable"), DiskBytes: r.size("write-buffer-spill.max-disk-size", 0),
+		MergeBytes: r.size("sort-spill-buffer-size", 1), FanIn: r.int("local-sort.max-num-file-handles", 2),
+		Compression: r.codec("spill-compression"), ZstdLevel: r.int("spill-compression.zstd-level", 1),
+	}
 	o.OverwriteUpgrade = r.bool("overwrite-upgrade")
 	o.NumLevels = r.int("num-levels", 2)
 	if o.NumLevels == 0 {
@@ -340,7 +345,7 @@ func (o *Options) parseReading(r *optionReader) {
 	o.Lookup = LookupOptions{
 		MemoryBytes: r.size("lookup.cache-max-memory-size", 1), DiskBytes: r.size("lookup.cache-max-disk-size", 0),
 		BlockBytes: r.size("cache-page-size", 1), IndexRatio: r.ratio("lookup.cache.high-priority-pool-ratio", 0),
-		Retention: r.duration("lookup.cache-file-retention"), Compression: r.codec("lookup.cache-spill-compression"),
+		Retention: r.duration("lookup.cache-file-retention"), Compression: r.codec("lookup.cache-spill-compression"), ZstdLevel: o.Spill.ZstdLevel,
 		Bloom: r.bool("lookup.cache.bloom.filter.enabled"), BloomFPP: r.ratio("lookup.cache.bloom.filter.fpp", 1e-9),
 	}
 }

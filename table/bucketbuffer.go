@@ -33,10 +33,11 @@ type bucketBuffer struct {
 	partition []byte
 	bucket    int
 
-	sorted *lsm.Buffer // primary-key tables
-	plain  []rowsOf    // append tables and postponed rows, in arrival order
-	refs   int64       // bytes of row numbers in there
-	count  int64
+	sorted  *lsm.Buffer   // primary-key tables
+	spilled []*spilledRun // older rows than those in sorted
+	plain   []rowsOf      // append tables and postponed rows, in arrival order
+	refs    int64         // bytes of row numbers in there
+	count   int64
 }
 
 // rowsOf are some rows of a retained batch; nil rows are all of them. Kinds are
@@ -117,6 +118,7 @@ func (b *bucketBuffer) refBytes() int64 {
 	return b.refs
 }
 
+// rows is how many are in memory.
 func (b *bucketBuffer) rows() int64 {
 	if b.sorted != nil {
 		return b.sorted.Rows()
@@ -124,8 +126,13 @@ func (b *bucketBuffer) rows() int64 {
 	return b.count
 }
 
+func (b *bucketBuffer) empty() bool { return b.rows() == 0 && len(b.spilled) == 0 }
+
 // flush writes the buffered rows. keepOpen lets an append file go on growing.
 func (b *bucketBuffer) flush(ctx context.Context, parallel int, keepOpen bool) error {
+	if len(b.spilled) > 0 {
+		return errors.Join(b.flushSpilled(ctx, parallel), b.roll())
+	}
 	if b.sorted != nil {
 		next, err := b.sorted.Flush(b.next, func(rec arrow.RecordBatch) error { return b.write(ctx, rec, parallel) })
 		b.next = next
@@ -180,6 +187,7 @@ func (b *bucketBuffer) take() []manifest.DataFile {
 
 func (b *bucketBuffer) release() {
 	b.dropPlain()
+	b.spilled = nil
 	if b.sorted != nil {
 		b.sorted.Close()
 	}

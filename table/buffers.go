@@ -20,6 +20,7 @@ type bufferPool struct {
 	files   *fileMaker
 	levels  *sequences
 	compact *compactors
+	spill   *spillFile // nil where full buffers are flushed
 	budget  int64
 	bytes   int64
 	targets map[bucketKey]*bucketBuffer
@@ -44,11 +45,11 @@ func newBufferPool(t *Table, wait bool) (*bufferPool, error) {
 		return nil, err
 	}
 	levels := newSequences(t)
-	return &bufferPool{table: t, files: files, levels: levels, compact: newCompactors(t, levels, wait),
+	return &bufferPool{table: t, files: files, levels: levels, compact: newCompactors(t, levels, wait), spill: newSpillFile(t),
 		budget: t.options.WriteBufferSize, targets: make(map[bucketKey]*bucketBuffer)}, nil
 }
 
-// add buffers a routed batch, and flushes everything once the budget is spent.
+// add buffers a routed batch, and moves everything on once the budget is spent.
 // What counts is the batches as they are held, the references to their rows
 // and the memory that sorting these will take.
 func (p *bufferPool) add(ctx context.Context, rec arrow.RecordBatch, kinds []int8, parts []routed) error {
@@ -74,7 +75,37 @@ func (p *bufferPool) add(ctx context.Context, rec arrow.RecordBatch, kinds []int
 	if p.bytes += size; p.bytes < p.budget {
 		return nil
 	}
+	return p.relieve(ctx)
+}
+
+// relieve moves all rows out of memory: to local disk, or where there is no
+// room for them into files of level 0.
+func (p *bufferPool) relieve(ctx context.Context) error {
+	if p.spill != nil {
+		err := p.spillOut(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		p.table.world.Logger.Warn("rows were not spilled; they become files of level 0 early", "table", p.table.name, "error", err)
+	}
 	return p.flush(ctx)
+}
+
+func (p *bufferPool) spillOut(ctx context.Context) error {
+	busy := slices.DeleteFunc(p.sorted(), func(b *bucketBuffer) bool { return b.rows() == 0 })
+	if err := p.renumber(ctx, busy); err != nil {
+		return err
+	}
+	var group errgroup.Group
+	group.SetLimit(p.table.settings.Parallel)
+	for _, b := range busy {
+		group.Go(func() error { return b.spillOut(ctx, p.spill) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	p.bytes = 0
+	return nil
 }
 
 func (p *bufferPool) target(ctx context.Context, part routed) (*bucketBuffer, error) {
@@ -121,7 +152,7 @@ func (p *bufferPool) flush(ctx context.Context) error {
 }
 
 func (p *bufferPool) writeOut(ctx context.Context) error {
-	busy := slices.DeleteFunc(p.sorted(), func(b *bucketBuffer) bool { return b.rows() == 0 })
+	busy := slices.DeleteFunc(p.sorted(), (*bucketBuffer).empty)
 	if err := p.renumber(ctx, busy); err != nil {
 		return err
 	}
@@ -148,6 +179,9 @@ func (p *bufferPool) writeOut(ctx context.Context) error {
 		return err
 	}
 	p.tell(busy)
+	if p.spill != nil {
+		return p.spill.reset()
+	}
 	return p.limitOpen()
 }
 
@@ -299,6 +333,7 @@ func (p *bufferPool) close() error {
 		errs = append(errs, b.discard())
 	}
 	clear(p.targets)
+	errs = append(errs, p.spill.close())
 	p.compact.close()
 	if p.cross != nil {
 		errs = append(errs, p.cross.close())

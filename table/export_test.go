@@ -20,3 +20,10 @@ func SetCompactions(n int) (restore func()) {
 	compactions = make(chan struct{}, n)
 	return func() { compactions = before }
 }
+
+// FillDisk leaves no room for what w has yet to spill, and says how much it has.
+func FillDisk(w *Writer) (spilled int64) {
+	s := w.buffers.spill
+	s.most = s.end
+	return s.end
+}

@@ -3,8 +3,6 @@ package table
 import (
 	"cmp"
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 )
@@ -28,26 +26,14 @@ type localFiles struct {
 	memory  int64
 }
 
-// localPrefix begins the names of local files.
-const localPrefix = "tidelake-lookup-"
-
 func newLocalFiles(l *Lookup) *localFiles {
 	c := &localFiles{lookup: l, dir: l.options.Dir, queue: make(chan *lookupFile, 64), kept: make(map[*lookupFile]*localFile)}
 	if c.dir == "" {
-		c.dir = os.TempDir()
+		c.dir = l.table.settings.TempDir
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
-	c.sweep()
+	sweepTempFiles(c.dir)
 	return c
-}
-
-// sweep deletes what a process that died has left. Files in use have no name,
-// where the system allows it, or cannot be deleted.
-func (c *localFiles) sweep() {
-	left, _ := filepath.Glob(filepath.Join(c.dir, localPrefix+"*"))
-	for _, path := range left {
-		_ = os.Remove(path)
-	}
 }
 
 // want asks for a copy in the background; when too many wait already, it does nothing.
@@ -175,16 +161,12 @@ func (c *localFiles) close() {
 	}
 }
 
-// create makes an empty local file whose name is gone at once where the
-// system allows that: then nothing is left of it whatever happens.
+// create makes an empty local file.
 func (c *localFiles) create() (*localFile, error) {
-	file, err := os.CreateTemp(c.dir, localPrefix+"*")
+	file, err := newTempFile(c.dir)
 	if err != nil {
 		return nil, err
 	}
-	l := &localFile{file: file, path: file.Name(), codec: c.lookup.table.options.Lookup.Compression}
-	if os.Remove(l.path) == nil {
-		l.path = ""
-	}
-	return l, nil
+	o := &c.lookup.table.options.Lookup
+	return &localFile{file: file, codec: codec{o.Compression, o.ZstdLevel}}, nil
 }

@@ -3,18 +3,13 @@ package table
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
-	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/klauspost/compress/zstd"
-	"github.com/pierrec/lz4/v4"
 
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/internal/rowblock"
@@ -146,19 +141,15 @@ func (w *localWriter) keep(cols []arrow.Array, firsts []int32) error {
 	return err
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// add writes a block: its length unpacked, its bytes, and their sum.
+// add writes a block.
 func (w *localWriter) add(rec arrow.RecordBatch, from, to int) error {
 	var err error
 	if w.block, err = rowblock.Append(w.block[:0], rec, from, to); err != nil {
 		return err
 	}
-	w.packed = binary.LittleEndian.AppendUint32(w.packed[:0], uint32(len(w.block)))
-	if w.packed, err = packBlock(w.packed, w.local.codec, w.block); err != nil {
+	if w.packed, err = w.local.codec.seal(w.packed[:0], w.block); err != nil {
 		return err
 	}
-	w.packed = binary.LittleEndian.AppendUint32(w.packed, crc32.Checksum(w.packed, castagnoli))
 	if _, err := w.out.Write(w.packed); err != nil {
 		return err
 	}
@@ -186,41 +177,4 @@ func (w *localWriter) finish() error {
 		l.memory += 8 * int64(len(l.bloom.words))
 	}
 	return nil
-}
-
-var packer = sync.OnceValue(func() *zstd.Encoder {
-	e, _ := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
-	return e
-})
-
-var unpacker = sync.OnceValue(func() *zstd.Decoder {
-	d, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0))
-	return d
-})
-
-// packBlock appends a block as it lies in a local file.
-func packBlock(dst []byte, codec string, block []byte) ([]byte, error) {
-	switch codec {
-	case "zstd":
-		return packer().EncodeAll(block, dst), nil
-	case "lz4":
-		at := len(dst)
-		dst = append(dst, make([]byte, lz4.CompressBlockBound(len(block)))...)
-		n, err := lz4.CompressBlock(block, dst[at:], nil)
-		return dst[:at+n], err
-	}
-	return append(dst, block...), nil
-}
-
-// unpackBlock gives a block memory of its own.
-func unpackBlock(codec string, packed []byte, size int) ([]byte, error) {
-	switch codec {
-	case "zstd":
-		return unpacker().DecodeAll(packed, make([]byte, 0, size))
-	case "lz4":
-		block := make([]byte, size)
-		n, err := lz4.UncompressBlock(packed, block)
-		return block[:n], err
-	}
-	return append(make([]byte, 0, size), packed...), nil
 }

@@ -27,7 +27,7 @@ type LookupOptions struct {
 	// MaxAge is how old what is known of the newest snapshot may be: whoever
 	// asks later looks for a newer one first. 0 looks only when Refresh is called.
 	MaxAge time.Duration
-	// Dir is where the local cache keeps its files. Default: os.TempDir.
+	// Dir is where the local cache keeps its files. Default: Settings.TempDir.
 	Dir string
 	// MemoryBytes and DiskBytes bound the local cache. Default: the table
 	// options lookup.cache-max-memory-size and lookup.cache-max-disk-size.

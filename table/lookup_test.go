@@ -342,7 +342,7 @@ func TestColdKeysCostOneReadOfKeysAndOneOfRows(t *testing.T) {
 
 func TestLocalFilesAreEvictedAndNeverOutliveTheLookup(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "tidelake-lookup-crashed"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "tidelake-local-crashed"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	tab := create(t, store.NewMem(), keyedBy("one number"), "lookup.cache-file-retention=1 ms")

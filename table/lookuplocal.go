@@ -1,10 +1,7 @@
 package table
 
 import (
-	"encoding/binary"
 	"fmt"
-	"hash/crc32"
-	"os"
 	"sync/atomic"
 
 	"github.com/tidelake/tidelake/internal/fault"
@@ -17,13 +14,12 @@ import (
 //	file    block 0 | block 1 | …          rows, packed, and their sum
 //	memory  first keys, offsets, filter
 type localFile struct {
-	file   *os.File
-	path   string // "" when the name is gone already
+	file   *tempFile
 	firsts *keyList
 	ends   []int64 // of blocks in the file
 	from   []int64 // first rows, and the number of rows
 	bloom  *keyBloom
-	codec  string
+	codec  codec
 	disk   int64
 	memory int64
 
@@ -47,9 +43,6 @@ func (f *localFile) acquire() bool {
 func (f *localFile) release() {
 	if f.users.Add(-1) == 0 {
 		_ = f.file.Close()
-		if f.path != "" {
-			_ = os.Remove(f.path)
-		}
 	}
 }
 
@@ -96,13 +89,9 @@ func (l *localFile) block(f *lookupFile, n int) (*rowBlock, error) {
 	if _, err := l.file.ReadAt(packed, off); err != nil {
 		return nil, fmt.Errorf("local lookup file: %w", err)
 	}
-	body, sum := packed[:len(packed)-4], packed[len(packed)-4:]
-	if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(sum) {
-		return nil, fault.Corrupt("local lookup file of "+f.meta.Name, "a block does not match its checksum", nil)
-	}
-	data, err := unpackBlock(l.codec, body[4:], int(binary.LittleEndian.Uint32(body)))
+	data, err := l.codec.open(packed)
 	if err != nil {
-		return nil, fault.Corrupt("local lookup file of "+f.meta.Name, "a block cannot be unpacked", err)
+		return nil, fault.Corrupt("local lookup file of "+f.meta.Name, "unreadable", err)
 	}
 	b, err := f.lookup.newBlock(data, int(l.from[n+1]-l.from[n]), l.from[n])
 	if err != nil {

@@ -80,7 +80,7 @@ func (m *metaRun) create() error {
 }
 
 func (m *metaRun) open() (*table.Table, error) {
-	return table.Open(ctx, m.store, "db.t", table.Settings{Parallel: m.Config.Parallel}, m.parts)
+	return table.Open(ctx, m.store, "db.t", table.Settings{Parallel: m.Config.Parallel, TempDir: m.dir}, m.parts)
 }
 
 func (m *metaRun) close() error {

@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -27,6 +28,11 @@ type Settings struct {
 	// AllowOutsideRoots lets data be read from external paths that the table
 	// declares outside its warehouse. Default false: refused.
 	AllowOutsideRoots bool
+	// TempDir is where temporary files lie: spilled rows of writers and the
+	// local cache of lookups. They go when what made them is closed; what a
+	// process that died has left is deleted by the next one that uses the
+	// directory. Default os.TempDir.
+	TempDir string
 }
 
 // Components are the outside world of a table, injected so that tests decide
@@ -148,6 +154,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.Parallel <= 0 {
 		s.Parallel = defaultParallel()
+	}
+	if s.TempDir == "" {
+		s.TempDir = os.TempDir()
 	}
 	return s
 }

@@ -47,8 +47,10 @@ const rowBatch = 4096
 //	Write, Put, Delete ─► buffers by partition and bucket ─► Prepare: files ─► Commit: snapshot
 //
 // Rows given before a Prepare belong to that commit. Memory is bounded by the
-// table's write-buffer-size plus one batch: a full buffer is written out as
-// level-0 files at once.
+// table's write-buffer-size plus one batch: a full buffer of a table with a
+// primary key is spilled to Settings.TempDir in sorted runs, which Prepare
+// merges into level-0 files. Where there is no room, or the table sets
+// write-buffer-spillable to false, it becomes level-0 files at once.
 //
 // Files are compacted beside the writing, unless the table is write-only, on
 // goroutines that all writers of the process share. The writer waits for them

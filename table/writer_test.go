@@ -331,7 +331,7 @@ func TestManyGoroutinesMayPut(t *testing.T) {
 
 func TestClosedWritersRefuseAndCloseTwice(t *testing.T) {
 	st := store.NewMem()
-	tab := create(t, st, keyed, "write-buffer-size=1 kb")
+	tab := create(t, st, keyed, "write-buffer-size=1 kb", "write-buffer-spillable=false")
 	w := newWriter(t, tab, "")
 	for i := range 100 {
 		if err := write(t, w, tab, fmt.Sprintf(`{"k":%d,"v":"x"}`, i)); err != nil {

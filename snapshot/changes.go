@@ -78,6 +78,10 @@ type OverwriteRequest struct {
 	CompactFiles []manifest.Entry
 	CompactIndex []manifest.IndexEntry
 
+	// KeepLevels leaves new files on level 0, where the caller's compactions
+	// will look for them.
+	KeepLevels bool
+
 	// Dynamic replaces exactly the partitions that Files touch; without files
 	// nothing happens, not even a snapshot.
 	Dynamic bool

@@ -24,7 +24,7 @@ func (c *Committer) Overwrite(ctx context.Context, r OverwriteRequest) ([]int64,
 	compact := compactGroup(r.Identifier, r.Watermark, r.Properties, r.CompactFiles, nil, r.CompactIndex)
 	if !r.Dynamic || len(r.Files) > 0 {
 		files := r.Files
-		if compact.empty() {
+		if compact.empty() && !r.KeepLevels {
 			files = c.upgrade(files)
 		}
 		groups = append(groups, &group{

@@ -58,7 +58,7 @@ func (s *Scan) cutSplits(ctx context.Context, splits []Split, pieces chan<- piec
 		expected += splits[i].expectedPieces(cores)
 	}
 	for _, split := range splits {
-		r, err := s.newSplitReader(split, max(1, cores/expected))
+		r, err := s.newSplitReader(split, max(1, cores/max(1, expected)))
 		if err != nil {
 			return err
 		}

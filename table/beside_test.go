@@ -47,7 +47,7 @@ func wide(k int) string { return fmt.Sprintf(`{"k":%d,"v":"%s"}`, k, strings.Rep
 // compaction runs.
 func TestACompactionThatWaitsMeetsTheCommitOfAnother(t *testing.T) {
 	below := store.NewMem()
-	create(t, below, compacting, "num-sorted-run.compaction-trigger=4", "num-sorted-run.stop-trigger=6", "write-buffer-size=1 kb")
+	create(t, below, compacting, "num-sorted-run.compaction-trigger=4", "num-sorted-run.stop-trigger=6", "write-buffer-size=1 kb", "write-buffer-spillable=false")
 	first, second := make(chan struct{}), make(chan struct{})
 	opened := 0
 	g := &gates{known: map[string]bool{}, fresh: func(string) <-chan struct{} {
@@ -111,7 +111,7 @@ func (c *closing) end() {
 
 func TestAWriterWaitsForItsCompactionOnlyAboveTheStopTrigger(t *testing.T) {
 	below := store.NewMem()
-	create(t, below, compacting, "num-sorted-run.compaction-trigger=2", "num-sorted-run.stop-trigger=4", "write-buffer-size=1 kb")
+	create(t, below, compacting, "num-sorted-run.compaction-trigger=2", "num-sorted-run.stop-trigger=4", "write-buffer-size=1 kb", "write-buffer-spillable=false")
 	held := make(chan struct{})
 	g := &gates{known: map[string]bool{}, fresh: func(string) <-chan struct{} { return held }}
 	var c closing
@@ -179,6 +179,54 @@ func TestRowsAreKeptWhenTheirCompactionNeverGetsASnapshot(t *testing.T) {
 	if left := orphans(t, below, tab); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
+}
+
+// The same of an overwrite: its rows are in, so that its compaction lost every
+// race is no error after which somebody would delete their files.
+func TestOverwritesAreKeptWhenTheirCompactionNeverGetsASnapshot(t *testing.T) {
+	below := store.NewMem()
+	create(t, below, compacting, "num-sorted-run.compaction-trigger=2", "commit.max-retries=2", eager, "write-buffer-size=1 kb", "write-buffer-spillable=false")
+	others, busy, first := 0, false, true
+	tab := reopen(t, storetest.Faulty(below, func(op storetest.Op) storetest.Outcome {
+		if busy && op.Verb == storetest.CreateIfAbsent && strings.HasPrefix(op.Key, "snapshot/") {
+			if !first {
+				others++
+				load(t, reopen(t, below), fmt.Sprintf(`{"k":%d,"v":"other"}`, 1000+others))
+			}
+			first = false
+		}
+		return storetest.Outcome{}
+	}))
+	w := waiting(t, tab, "svc")
+	var want []string
+	for k := range 40 {
+		row := fmt.Sprintf(`{"k":%d,"v":"%s"}`, k, strings.Repeat("x", 100))
+		want = append(want, row)
+		if err := write(t, w, tab, row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	msgs, err := w.Prepare(ctx, 1)
+	if err != nil || len(msgs) != 1 || len(msgs[0].CompactBefore) == 0 {
+		t.Fatal(len(msgs), err)
+	}
+	c, err := tab.NewCommitter(ctx, "svc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy = true
+	if err := c.Overwrite(ctx, 1, nil, msgs); err != nil {
+		t.Error(err)
+	}
+	busy = false
+	if others == 0 {
+		t.Error("nobody was in the way")
+	}
+	for i := range others {
+		want = append(want, fmt.Sprintf(`{"k":%d,"v":"other"}`, 1001+i))
+	}
+	expect(t, tab, table.ScanOptions{}, want...)
+	sound(t, tab)
 }
 
 // A compaction finds a file gone that others have compacted, while rows of

@@ -105,23 +105,28 @@ func (c *Committer) commit(ctx context.Context, identifier int64, msgs []CommitM
 	if err := c.fill(ctx, &changes, msgs, false); err != nil {
 		return false, c.table.wrap("commit", err)
 	}
-	rows := changes
-	rows.CompactFiles, rows.CompactIndex = nil, nil
-	ids, err := c.inner.Commit(ctx, rows)
+	changes.CompactFiles, changes.CompactIndex = nil, nil
+	ids, err := c.inner.Commit(ctx, changes)
+	return c.compactAfter(ctx, "commit", identifier, msgs, ids, err)
+}
+
+// compactAfter publishes the compactions of messages whose rows were committed,
+// unless there was an error.
+func (c *Committer) compactAfter(ctx context.Context, op string, identifier int64, msgs []CommitMessage, ids []int64, err error) (appended bool, _ error) {
 	if err != nil {
-		return false, c.settle("commit", identifier, msgs, ids, err)
+		return false, c.settle(op, identifier, msgs, ids, err)
 	}
 	more, lost, err := c.commitCompactions(ctx, identifier, msgs)
 	ids = append(ids, more...)
 	if c.lost != nil && len(lost) > 0 {
 		c.lost(lost)
 	}
-	if err := c.settle("commit", identifier, without(msgs, lost), ids, err); err != nil {
+	if err := c.settle(op, identifier, without(msgs, lost), ids, err); err != nil {
 		return true, err // a repeated call tries those that are lost once more, so their files stay
 	}
 	c.table.removeCompactions(lost)
 	if len(lost) > 0 && c.lost == nil && len(ids) == 0 {
-		return true, c.table.wrap("commit", &fault.Error{Class: fault.ErrConflict, Detail: "another compaction of the same files was committed first; the files of this one are removed",
+		return true, c.table.wrap(op, &fault.Error{Class: fault.ErrConflict, Detail: "another compaction of the same files was committed first; the files of this one are removed",
 			Hint: "plan again from the newest snapshot"})
 	}
 	return true, nil
@@ -187,10 +192,10 @@ func (c *Committer) Overwrite(ctx context.Context, identifier int64, inside Row,
 	if err := c.fill(ctx, &changes, msgs, true); err != nil {
 		return c.table.wrap("overwrite", err)
 	}
-	req.Files, req.Index = changes.AppendFiles, changes.AppendIndex
-	req.CompactFiles, req.CompactIndex = changes.CompactFiles, changes.CompactIndex
+	req.Files, req.Index, req.KeepLevels = changes.AppendFiles, changes.AppendIndex, len(changes.CompactFiles) > 0
 	ids, err := c.inner.Overwrite(ctx, req)
-	return c.settle("overwrite", identifier, msgs, ids, err)
+	_, err = c.compactAfter(ctx, "overwrite", identifier, msgs, ids, err)
+	return err
 }
 
 // Truncate removes every row in one snapshot.

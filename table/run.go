@@ -119,15 +119,20 @@ func (f *fileRun) cut(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
 	}
 	key := rec.Schema().FieldIndices(f.within.field.Name)[0]
 	from, to, past, err := f.within.within(rec.Column(key))
-	if err != nil || from == 0 && int64(to) == rec.NumRows() {
-		return rec, err
+	if err == nil && from == 0 && int64(to) == rec.NumRows() {
+		return rec, nil
 	}
 	defer rec.Release()
+	if err != nil {
+		return nil, err
+	}
 	if past {
 		f.over = true
-		err = f.Close()
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
 	}
-	return rec.NewSlice(int64(from), int64(to)), err
+	return rec.NewSlice(int64(from), int64(to)), nil
 }
 
 // openNext opens the next file of the run.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -65,14 +64,6 @@ type Table struct {
 	parts    []schema.Type // of the partition columns
 	manifest *manifest.IO
 	expiry   *recordExpiry
-	warned   sync.Map // sentences logged already
-}
-
-// warnOnce logs a sentence once a table.
-func (t *Table) warnOnce(sentence string) {
-	if _, said := t.warned.LoadOrStore(sentence, true); !said {
-		t.world.Logger.Warn(sentence, "table", t.name)
-	}
 }
 
 // Open opens the table whose root directory st is. Name is "db.table", used in

@@ -119,13 +119,17 @@ func (c *change) run(ctx context.Context) (ChangeReport, error) {
 		if err != nil || len(msgs) == 0 {
 			return report, err
 		}
-		err = commits.Commit(ctx, id, msgs)
-		if err == nil || !errors.Is(err, fault.ErrConflict) {
+		in, err := commits.commit(ctx, id, msgs)
+		if err == nil || errors.Is(err, fault.ErrUncertain) {
 			return report, err
 		}
+		again := errors.Is(err, fault.ErrConflict)
+		if in {
+			msgs = compactionsOf(msgs)
+		}
 		err = errors.Join(err, t.Abort(context.WithoutCancel(ctx), msgs))
-		if n >= t.options.CommitMaxRetries || ctx.Err() != nil {
-			return ChangeReport{}, err
+		if in || !again || n >= t.options.CommitMaxRetries || ctx.Err() != nil {
+			return report, err
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package table_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -260,5 +261,92 @@ func TestChangesSayWhatIsWrongWithThem(t *testing.T) {
 	} {
 		_, err := tab.Update(ctx, set, table.ChangeOptions{Where: "k = 1"})
 		failsWith(t, err, nil, fact)
+	}
+}
+
+// A change that fails for certain, on a full disk say, must not keep the disk full.
+func TestAChangeThatFailsLeavesNoFiles(t *testing.T) {
+	eachAppend(t, func(t *testing.T, below store.Store, tab *table.Table) {
+		load(t, tab, row(1, "a", 1), row(2, "b", 1), row(3, "c", 2))
+		for verb, change := range map[string]func(*table.Table) (table.ChangeReport, error){
+			"delete": func(tab *table.Table) (table.ChangeReport, error) {
+				return tab.Delete(ctx, table.ChangeOptions{Where: "k = 2"})
+			},
+			"update": func(tab *table.Table) (table.ChangeReport, error) {
+				return tab.Update(ctx, []table.Assignment{{Name: "v", Value: "x"}}, table.ChangeOptions{Where: "k = 2"})
+			},
+		} {
+			sick := storetest.Faulty(below, func(op storetest.Op) storetest.Outcome {
+				if op.Verb == storetest.Write && strings.HasPrefix(op.Key, "manifest/") {
+					return storetest.Outcome{Fail: storetest.ErrDiskFull}
+				}
+				return storetest.Outcome{}
+			})
+			_, err := change(reopen(t, sick))
+			failsWith(t, err, storetest.ErrDiskFull)
+			if left := append(orphans(t, below, tab), orphanIndexes(t, below, tab)...); len(left) > 0 {
+				t.Errorf("%s left behind: %q", verb, left)
+			}
+			expect(t, tab, table.ScanOptions{}, row(1, "a", 1), row(2, "b", 1), row(3, "c", 2))
+		}
+	})
+}
+
+// The rows are in, and others win every race for the id of the compaction's
+// snapshot: files of a conflict are deleted, and these must not be.
+func TestRowsStayWhenTheirCompactionNeverGetsAnId(t *testing.T) {
+	const yaml = `
+columns: [{name: p, type: STRING NOT NULL}, {name: k, type: BIGINT NOT NULL}, {name: v, type: STRING}]
+primary-key: [p, k]
+partition-by: [p]
+options: {bucket: 1, deletion-vectors.enabled: true, commit.max-retries: 2, commit.min-retry-wait: 1 ms, commit.max-retry-wait: 2 ms}
+`
+	for verb, change := range map[string]func(*table.Table) error{
+		"update": func(tab *table.Table) error {
+			_, err := tab.Update(ctx, []table.Assignment{{Name: "v", Value: "new"}}, table.ChangeOptions{Where: "p = 'a'"})
+			return err
+		},
+		"commit": func(tab *table.Table) error {
+			w := newWriter(t, tab, "")
+			if err := write(t, w, tab, `{"p":"a","k":1,"v":"new"}`); err != nil {
+				return err
+			}
+			msgs, err := w.Prepare(ctx, 1)
+			if err != nil {
+				return err
+			}
+			if err = w.Commit(ctx, 1, msgs); errors.Is(err, table.ErrConflict) {
+				return tab.Abort(ctx, msgs)
+			}
+			return err
+		},
+	} {
+		t.Run(verb, func(t *testing.T) {
+			below := store.NewMem()
+			tab := create(t, below, yaml)
+			load(t, tab, `{"p":"a","k":1,"v":"old"}`)
+			snapshots := 0
+			sick := storetest.Faulty(below, func(op storetest.Op) storetest.Outcome {
+				if op.Verb == storetest.CreateIfAbsent && strings.Contains(op.Key, "/snapshot-") {
+					if snapshots++; snapshots > 1 {
+						load(t, tab, fmt.Sprintf(`{"p":"b","k":%d,"v":"rival"}`, snapshots))
+					}
+				}
+				return storetest.Outcome{}
+			})
+			if err := change(reopen(t, sick)); err != nil {
+				t.Error(err)
+			}
+			if snapshots < 3 {
+				t.Errorf("%d attempts", snapshots)
+			}
+			sound(t, tab)
+			load(t, tab, `{"p":"a","k":2,"v":"more"}`) // what is at level 0 comes into sight
+			expect(t, tab, table.ScanOptions{Where: "p = 'a'"}, `{"p":"a","k":1,"v":"new"}`, `{"p":"a","k":2,"v":"more"}`)
+			sound(t, tab)
+			if left := append(orphans(t, below, tab), orphanIndexes(t, below, tab)...); len(left) > 0 {
+				t.Errorf("left behind: %q", left)
+			}
+		})
 	}
 }

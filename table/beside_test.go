@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -246,23 +247,26 @@ func TestDeletesOutliveACompactionThatFoundItsFilesGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := false
+	var once sync.Once
+	var gone atomic.Bool
 	tab := reopen(t, storetest.Faulty(below, func(op storetest.Op) storetest.Outcome {
-		if !gone && op.Verb == storetest.Open && strings.Contains(op.Key, "bucket-") {
-			gone = true
-			old := dataFilesAt(t, below)
-			c, err := other.NewCommitter(ctx, "")
-			if err == nil {
-				err = c.Commit(ctx, 1, []table.CommitMessage{theirs})
-			}
-			if err != nil {
-				t.Error(err)
-			}
-			for _, f := range old { // as if the snapshots that name them had expired
-				if err := below.Delete(ctx, f); err != nil {
+		if op.Verb == storetest.Open && strings.Contains(op.Key, "bucket-") {
+			once.Do(func() {
+				gone.Store(true)
+				old := dataFilesAt(t, below)
+				c, err := other.NewCommitter(ctx, "")
+				if err == nil {
+					err = c.Commit(ctx, 1, []table.CommitMessage{theirs})
+				}
+				if err != nil {
 					t.Error(err)
 				}
-			}
+				for _, f := range old { // as if the snapshots that name them had expired
+					if err := below.Delete(ctx, f); err != nil {
+						t.Error(err)
+					}
+				}
+			})
 		}
 		return storetest.Outcome{}
 	}))
@@ -278,7 +282,7 @@ func TestDeletesOutliveACompactionThatFoundItsFilesGone(t *testing.T) {
 		}
 		all = append(all, msgs)
 	}
-	if !gone {
+	if !gone.Load() {
 		t.Error("no file was missed")
 	}
 	for i, msgs := range all {

@@ -131,6 +131,8 @@ func TestCollectTakesAllElements(t *testing.T) {
 	f.check(`[]`, `add null`, `add []`)
 	f.check(`[1,null,1,2,3]`, `add [1,null]`, `add null`, `add [1,2]`, `late [3]`)
 	f.check(`[3,1]`, `add [1,1,3,1]`, `retract [1,4,1]`)
+	ignoring := newFolded(t, newCollect, "ARRAY<INT>", schema.FieldOptions{IgnoreRetract: true})
+	ignoring.check(`[3,1,2]`, `add [1]`, `add [2]`, `late null`, `late [3]`)
 	f.check(`[1]`, `add [1,null]`, `retract [null,null]`)
 	f.check(`[5,2,7]`, `add [1,2]`, `base [5,2]`, `add [7]`)
 	f.check(`null`, `retract [1]`)

@@ -18,14 +18,15 @@ func newCollect(f schema.Field, o schema.FieldOptions) (accumulator, error) {
 	if o.Distinct {
 		return &collectDistinct{nested: f.Type.Elem.Kind.Nested()}, nil
 	}
-	return &collect{}, nil
+	return &collect{lateFirst: o.IgnoreRetract}, nil
 }
 
 // collect is a list of stretches of the versions' arrays.
 type collect struct {
-	null  bool
-	parts []cell.Range
-	taken bag
+	lateFirst bool
+	null      bool
+	parts     []cell.Range
+	taken     bag
 }
 
 func (c *collect) reset() {
@@ -49,8 +50,18 @@ func (c *collect) add(col arrow.Array, row int) error {
 	return nil
 }
 
-// addLate does not put late elements first: their order means nothing.
-func (c *collect) addLate(col arrow.Array, row int) error { return c.add(col, row) }
+// addLate does not put late elements first, as Paimon does not; but it does
+// where ignore-retract is set, because of what it wraps around the function then.
+func (c *collect) addLate(col arrow.Array, row int) error {
+	n := len(c.parts)
+	if err := c.add(col, row); err != nil || !c.lateFirst || len(c.parts) == n {
+		return err
+	}
+	late := c.parts[n]
+	copy(c.parts[1:], c.parts[:n])
+	c.parts[0] = late
+	return nil
+}
 
 func (c *collect) retract(col arrow.Array, row int) error {
 	if c.null || !c.taken.fill(col, row) {

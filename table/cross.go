@@ -151,6 +151,9 @@ func (c *crossRouter) place(a *arrivals, row int, home uint32, key keymap.Digest
 			a.deletes = true
 			c.rooms.count(at, -1)
 		case "partial-update", "aggregation":
+			if kind == int8(schema.UpdateAfter) {
+				kind = int8(schema.Insert) // as Paimon, which makes such a row anew, but without losing a retraction
+			}
 			a.add(row, home, at, kind)
 			return nil
 		case "first-row":

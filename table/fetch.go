@@ -101,38 +101,23 @@ func (q *fetcher) read(ctx context.Context, file int, rows []datafile.RowRange) 
 	if err != nil {
 		return nil, err
 	}
-	plans, err := planColumns(q.fields, own.Fields, t.settings.TimeZone)
+	plan, err := planRows(q.fields, own, false, t.settings.TimeZone)
 	if err != nil {
 		return nil, &fault.Error{File: meta.Name, Err: err}
 	}
-	var ask []schema.Field
-	n := int64(0)
-	for _, p := range plans {
-		if p.have {
-			ask = append(ask, p.ask)
-		}
-	}
-	for _, r := range rows {
-		n += r.To - r.From
-	}
-	rec, err := q.readRows(ctx, file, ask, rows)
+	rec, err := q.readRows(ctx, file, plan.ask, rows)
 	if err != nil {
 		return nil, err
 	}
 	defer rec.Release()
-	from := 0
-	for i := range plans {
-		var col arrow.Array
-		if plans[i].have {
-			col = rec.Column(from)
-			from++
-		}
-		out, err := plans[i].apply(col, int(n), t.world.Alloc)
-		if err != nil {
-			releaseAll(cols)
-			return nil, err
-		}
-		cols = append(cols, out)
+	out, err := plan.shape(rec, t.world.Alloc)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Release()
+	for _, col := range out.Columns() {
+		col.Retain()
+		cols = append(cols, col)
 	}
 	return cols, nil
 }

@@ -12,6 +12,10 @@ const (
 	RowKindName   = "rowkind"
 	RowIDName     = "_ROW_ID"
 
+	// Columns of rows that are read as changes; no file carries them.
+	SnapshotIDName = "_SNAPSHOT_ID" // the snapshot that brought the row, BIGINT
+	CommitTimeName = "_COMMIT_TIME" // when it was committed, TIMESTAMP(3) WITH LOCAL TIME ZONE
+
 	KeyFieldIDBase   = 1073741823 // added to a key column's id for its copy
 	SequenceFieldID  = 2147483646
 	ValueKindFieldID = 2147483645

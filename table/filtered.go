@@ -47,7 +47,7 @@ type filtered struct {
 // newFiltered is nil where this way of reading has nothing to win.
 func (r *splitReader) newFiltered(runs []rankedRun) *filtered {
 	s := r.scan
-	if _, onValues := s.filter.OnlyFields(nameSet(append(s.schema.KeyFields(), s.schema.PartitionFields()...))); onValues.IsTrue() || !r.choosing() {
+	if _, onValues := s.filter.OnlyFields(nameSet(append(s.schema.KeyFields(), s.schema.PartitionFields()...))); onValues.IsTrue() || !r.choosing() || s.system != nil {
 		return nil
 	}
 	q := &filtered{splitReader: r, runs: runs, places: &places{number: map[string]int64{}}}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -103,13 +104,8 @@ func (s *Scan) Plan(ctx context.Context) ([]Split, error) {
 		key := bucketKey{string(e.Partition), e.Bucket}
 		byBucket[key] = append(byBucket[key], e.File)
 	}
-	keys := make([]bucketKey, 0, len(byBucket))
-	for key := range byBucket {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, s.table.compareBuckets)
 	var splits []Split
-	for _, key := range keys {
+	for _, key := range s.table.sortedBuckets(byBucket) {
 		files, err := s.splitBucket(ctx, key, byBucket[key], vectors[key])
 		if err != nil {
 			return nil, s.table.wrap("plan", err)
@@ -117,6 +113,11 @@ func (s *Scan) Plan(ctx context.Context) ([]Split, error) {
 		splits = append(splits, files...)
 	}
 	return splits, nil
+}
+
+// sortedBuckets are the buckets of files in the order of partition and bucket.
+func (t *Table) sortedBuckets(files map[bucketKey][]manifest.DataFile) []bucketKey {
+	return slices.SortedFunc(maps.Keys(files), t.compareBuckets)
 }
 
 // compareBuckets orders by partition values, then by bucket.

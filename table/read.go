@@ -190,6 +190,7 @@ func (r *splitReader) groups() [][]rankedRun {
 func (r *splitReader) readGroup(ctx context.Context, runs []rankedRun, within *keyRange, yield func(arrow.RecordBatch, error) bool) bool {
 	if len(runs) == 1 {
 		run := r.newRun(ctx, runs[0], false, r.scan.options.BatchRows)
+		run.stored = r.scan.system.stored(r.scan.schema)
 		return r.passThrough(run.Next, run.Close, yield)
 	}
 	if q := r.newFiltered(runs); q != nil {
@@ -260,10 +261,11 @@ func (r *splitReader) openMerge(ctx context.Context, runs []rankedRun, want []sc
 			open[i] = lsm.Prefetch(open[i], 1)
 		}
 	}
+	system := r.scan.system.stored(r.scan.schema)
 	m, err := lsm.NewMerge(open, lsm.MergeSpec{
 		Schema: arrowSchema, Key: names(r.scan.schema.KeyFields()), Sequence: r.scan.merging.SequenceFields,
 		SequenceDescending: r.scan.merging.SequenceDescending, Engine: r.scan.engine, Levels: levels, Output: output,
-		DropDeletes: true, BatchRows: r.scan.options.BatchRows, Parallel: r.parallel, Alloc: t.world.Alloc,
+		WithSequence: system, WithKind: system, DropDeletes: !system || !r.scan.system.deletes, BatchRows: r.scan.options.BatchRows, Parallel: r.parallel, Alloc: t.world.Alloc,
 	})
 	if err != nil {
 		for _, run := range open {
@@ -308,12 +310,17 @@ func (r *splitReader) finish(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
 		return nil, err
 	}
 	defer wide.Release()
-	if s.filter.IsTrue() {
+	hide := s.system.stored(s.schema) && !s.system.deletes
+	if s.filter.IsTrue() && !hide {
 		return r.projected(wide), nil
 	}
 	keep, err := s.filter.Filter(wide)
 	if err != nil {
 		return nil, err
+	}
+	if hide {
+		kinds := column(wide, schema.ValueKindName).(*array.Int8).Values()
+		keep = slices.DeleteFunc(keep, func(i int32) bool { return mergeengine.Retracts(kinds[i]) })
 	}
 	narrow := r.projected(wide)
 	if len(keep) == int(wide.NumRows()) {
@@ -348,6 +355,9 @@ func (r *splitReader) projected(wide arrow.RecordBatch) arrow.RecordBatch {
 	cols := make([]arrow.Array, len(r.scan.fields))
 	for i, f := range r.scan.fields {
 		cols[i] = wide.Column(wide.Schema().FieldIndices(f.Name)[0])
+	}
+	if r.scan.system != nil {
+		return r.withSystem(wide, cols)
 	}
 	return array.NewRecordBatch(r.scan.arrow, cols, wide.NumRows())
 }

@@ -23,13 +23,14 @@ import (
 )
 
 // fileRun reads the files of a run one after the other, in the read schema.
-// For a merge it hands out sequence numbers and kinds too; alone it hands out
-// only rows that are visible. It implements lsm.Run.
+// For a merge, and as stored rows, it hands out sequence numbers and kinds too;
+// otherwise only rows that are visible. It implements lsm.Run.
 type fileRun struct {
 	ctx     context.Context // of the read this run belongs to
 	split   *splitReader
 	files   rankedRun
 	merging bool
+	stored  bool // with sequence numbers and kinds, rows that are deletes too
 	batch   int
 	ahead   int64 // bytes to read at once of a column, 0 for the reader's default
 	want    []schema.Field
@@ -48,7 +49,7 @@ type fileRun struct {
 }
 
 func (r *splitReader) newRun(ctx context.Context, files rankedRun, merging bool, batch int) *fileRun {
-	return &fileRun{ctx: ctx, split: r, files: files, merging: merging, batch: batch, want: r.stored}
+	return &fileRun{ctx: ctx, split: r, files: files, merging: merging, stored: merging, batch: batch, want: r.stored}
 }
 
 // Name is the file being read.
@@ -153,7 +154,7 @@ func (f *fileRun) openNext() error {
 			return err
 		}
 	}
-	f.kinds = f.merging || (len(s.schema.PrimaryKeys) > 0 && mayDelete(*meta))
+	f.kinds = f.stored || (len(s.schema.PrimaryKeys) > 0 && mayDelete(*meta))
 	st, key, err := f.split.locate(f.ctx, meta)
 	if err != nil {
 		return err
@@ -203,7 +204,7 @@ func (f *fileRun) wrongRows(n int64) error {
 // asked are the columns to read from the file, under the names it has for them.
 func (f *fileRun) asked() []schema.Field {
 	var out []schema.Field
-	if f.merging {
+	if f.stored {
 		out = append(out, schema.Field{Name: schema.SequenceName, Type: schema.Type{Kind: schema.BigInt}})
 	}
 	if f.kinds {
@@ -253,7 +254,7 @@ func (f *fileRun) shape(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
 	cols := make([]arrow.Array, 0, len(f.plans)+2)
 	defer func() { releaseAll(cols) }()
 	from := 0
-	if f.merging {
+	if f.stored {
 		rec.Column(0).Retain()
 		rec.Column(1).Retain()
 		cols = append(cols, rec.Column(0), rec.Column(1))
@@ -290,7 +291,7 @@ func (f *fileRun) shape(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
 
 func (f *fileRun) outSchema() *arrow.Schema {
 	var fields []arrow.Field
-	if f.merging {
+	if f.stored {
 		fields = append(fields,
 			arrow.Field{Name: schema.SequenceName, Type: arrow.PrimitiveTypes.Int64},
 			arrow.Field{Name: schema.ValueKindName, Type: arrow.PrimitiveTypes.Int8})
@@ -311,7 +312,7 @@ func (f *fileRun) visible(rec arrow.RecordBatch) (rows []int32, all bool) {
 	if f.gone != nil {
 		rows, all = f.gone.Live(f.reader.Position(), int(rec.NumRows()))
 	}
-	if f.merging || !f.kinds {
+	if f.stored || !f.kinds {
 		return rows, all
 	}
 	kinds := rec.Column(0).(*array.Int8).Values()

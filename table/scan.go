@@ -61,6 +61,7 @@ type Scan struct {
 	firstRow  bool // of merge-engine
 	merging   *schema.Options
 	engine    mergeengine.Engine // nil without a primary key
+	system    *systemColumns     // handed out before the columns of the result, nil for none
 }
 
 // Scan resolves the snapshot, the columns and the filter. Errors: ErrNotFound

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -48,6 +49,31 @@ func (o *EngineOptions) Field(column string) FieldOptions {
 		return f
 	}
 	return FieldOptions{Delimiter: ",", CountLimit: math.MaxInt32}
+}
+
+// GroupOf is the sequence group that a column belongs to, as a sequence column
+// or otherwise, if there is one.
+func (o *EngineOptions) GroupOf(column string) (SequenceGroup, bool) {
+	at := slices.IndexFunc(o.Groups, func(g SequenceGroup) bool {
+		return slices.Contains(g.Sequence, column) || slices.Contains(g.Columns, column)
+	})
+	if at < 0 {
+		return SequenceGroup{}, false
+	}
+	return o.Groups[at], true
+}
+
+// GroupFunction is the aggregate function of a column within its sequence
+// group, "" where the newest sequence decides.
+func (o *EngineOptions) GroupFunction(column string) string {
+	g, grouped := o.GroupOf(column)
+	if !grouped || slices.Contains(g.Sequence, column) {
+		return ""
+	}
+	if own := o.Field(column).Function; own != "" {
+		return own
+	}
+	return o.DefaultFunction
 }
 
 const (

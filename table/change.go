@@ -3,7 +3,6 @@ package table
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -58,7 +57,9 @@ type ChangeReport struct {
 //
 // In a primary-key table it writes a delete for the key of every such row, as a
 // Writer would. A row that another writer changes between the scan and the
-// commit is then deleted all the same.
+// commit is then deleted all the same. The merge engine must let a delete remove
+// a row: deduplicate does, partial-update and aggregation do by their options
+// remove-record-on-delete and remove-record-on-sequence-group, first-row does not.
 //
 // Errors: ErrInvalid without a filter (use Truncate), ErrUnsupported where a
 // delete would not remove the row, ErrConflict when retries did not help.
@@ -74,10 +75,14 @@ func (t *Table) Delete(ctx context.Context, o ChangeOptions) (ChangeReport, erro
 // Update gives columns of the rows that a filter chooses new values, in one
 // atomic commit; without a filter those of all rows. It works as Delete does,
 // and writes the new rows besides; in a primary-key table they go through the
-// merge engine, so that a sequence field which becomes smaller loses.
+// merge engine, so that a sequence field which becomes smaller loses. The engine
+// must be deduplicate or partial-update; the columns of partial-update that have
+// an aggregate function keep their values and cannot be set.
 //
 // Errors: those of Delete, ErrInvalid for columns that do not exist or values
-// they cannot take, ErrUnsupported for columns of the primary key.
+// they cannot take, ErrUnsupported for columns of the primary key, and where
+// merging the new row would not make a column what it was set to: null, say, in
+// a column of partial-update outside of sequence groups.
 func (t *Table) Update(ctx context.Context, set []Assignment, o ChangeOptions) (ChangeReport, error) {
 	c := &change{table: t, options: o}
 	err := c.assign(set)
@@ -94,6 +99,7 @@ type change struct {
 	table   *Table
 	options ChangeOptions
 	set     []assignment
+	silent  []int // columns that a new version says nothing about
 }
 
 func (c *change) deletes() bool { return c.set == nil }
@@ -151,32 +157,6 @@ func (c *change) prepare(ctx context.Context, id int64) (ChangeReport, []CommitM
 	return c.rewrite(ctx, scan, id)
 }
 
-// sound refuses tables where a new version of a row would not do what was asked.
-func (c *change) sound() error {
-	o := c.table.options
-	what := "UPDATE"
-	if c.deletes() {
-		what = "DELETE"
-	}
-	switch {
-	case len(c.table.schema.PrimaryKeys) == 0:
-		return nil
-	case o.MergeEngine != "deduplicate":
-		return fault.Unsupported(fmt.Sprintf("%s on a table with merge-engine %s", what, o.MergeEngine),
-			"its engine decides what becomes of a row: write the versions of it that you want")
-	case c.deletes() && o.IgnoreDelete:
-		return fault.Unsupported("DELETE on a table with ignore-delete", "remove the option, or drop partitions")
-	case o.RowKindField != "":
-		return fault.Unsupported(what+" on a table with rowkind.field", "write rows with the kind you want in column "+o.RowKindField)
-	}
-	for _, a := range c.set {
-		if hasField(c.table.schema.KeyFields(), a.Name) || hasField(c.table.schema.PartitionFields(), a.Name) {
-			return fault.Unsupported("UPDATE of primary-key column "+a.Name, "delete the rows and write them under their new key")
-		}
-	}
-	return nil
-}
-
 // upsert writes a newer version of every row that the scan finds.
 func (c *change) upsert(ctx context.Context, scan *Scan, id int64) (report ChangeReport, msgs []CommitMessage, err error) {
 	var w *Writer
@@ -195,9 +175,6 @@ func (c *change) upsert(ctx context.Context, scan *Scan, id int64) (report Chang
 			return report, nil, err
 		}
 		report.Rows += rec.NumRows()
-		if w == nil {
-			continue
-		}
 		if err := c.write(ctx, w, rec, kind); err != nil {
 			return report, nil, err
 		}
@@ -209,13 +186,20 @@ func (c *change) upsert(ctx context.Context, scan *Scan, id int64) (report Chang
 	return report, msgs, err
 }
 
-// write sends rows, changed where this is an update, to the writer.
+// write sends rows, changed where this is an update, to the writer; without one
+// it only finds out whether they could be.
 func (c *change) write(ctx context.Context, w *Writer, rec arrow.RecordBatch, kind schema.RowKind) error {
 	out, err := c.changed(rec)
 	if err != nil {
 		return err
 	}
-	defer out.Release()
+	defer func() { out.Release() }()
+	if out, err = c.mergeable(rec, out); err != nil {
+		return err
+	}
+	if w == nil {
+		return nil
+	}
 	kinds := make([]int8, out.NumRows())
 	for i := range kinds {
 		kinds[i] = int8(kind)

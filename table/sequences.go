@@ -35,6 +35,7 @@ type sequences struct {
 	index   []manifest.IndexEntry // of snapshot indexAt
 	indexAt int64
 	live    map[bucketKey]*liveBucket
+	counted countedBuckets
 }
 
 func newSequences(t *Table) *sequences {
@@ -59,6 +60,9 @@ func (s *sequences) next(ctx context.Context, key bucketKey) (int64, error) {
 		if err := s.look(ctx); err != nil {
 			return 0, err
 		}
+	}
+	if err := s.sameCount(ctx, key.partition); err != nil {
+		return 0, err
 	}
 	return s.known[key], nil
 }
@@ -194,6 +198,7 @@ func (s *sequences) read(ctx context.Context, at *snapshot.Snapshot, list string
 		if e.Kind == manifest.Add {
 			key := bucketKey{string(e.Partition), e.Bucket}
 			s.known[key] = max(s.known[key], e.File.MaxSequence+1)
+			s.counted.saw(e)
 		}
 		s.apply(e)
 	}

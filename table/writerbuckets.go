@@ -30,6 +30,8 @@ func (w *Writer) openBuffers(ctx context.Context, o WriterOptions, direct bool) 
 	}
 	if o.Overwrite {
 		w.buffers.compact = nil
+	} else if !t.postponed() {
+		w.buffers.levels.counted.want = t.options.Bucket
 	}
 	if c := w.buffers.compact; c != nil {
 		w.commits.lost = c.loose
@@ -55,7 +57,7 @@ func (w *Writer) chooseBuckets(ctx context.Context, o WriterOptions, direct bool
 		}
 		w.router.chooser, w.buffers.real = real, real
 	case t.postponed():
-		w.router.chooser, w.doubted = choosesPostpone{}, true
+		w.router.chooser = choosesPostpone{}
 	}
 	return nil
 }

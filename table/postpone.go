@@ -11,11 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"github.com/tidelake/tidelake/internal/take"
 	"github.com/tidelake/tidelake/io/datafile"
-	"github.com/tidelake/tidelake/lsm"
-	"github.com/tidelake/tidelake/mergeengine"
-	"github.com/tidelake/tidelake/schema"
 )
 
 // postponeBucket is the bucket of rows that have none yet.
@@ -82,36 +78,6 @@ func (m *fileMaker) postponedBatch(rec arrow.RecordBatch, kinds []int8) arrow.Re
 	}
 	cols = append(append(cols, own...), rec.Columns()...)
 	return array.NewRecordBatch(m.arrow, cols, int64(n))
-}
-
-// checkRetract proves that the merge engine takes a retraction, before rows
-// that no compaction could ever move are written.
-func (t *Table) checkRetract(rec arrow.RecordBatch, kinds []int8, keep func(int) bool) (checked bool, err error) {
-	row := slices.IndexFunc(kinds, mergeengine.Retracts)
-	for row >= 0 && keep != nil && !keep(row) {
-		next := slices.IndexFunc(kinds[row+1:], mergeengine.Retracts)
-		if row += 1 + next; next < 0 {
-			row = -1
-		}
-	}
-	if row < 0 {
-		return false, nil
-	}
-	two, err := take.Record(rec, []int32{int32(row), int32(row)}, t.world.Alloc)
-	if err != nil {
-		return false, err
-	}
-	defer two.Release()
-	b, err := lsm.NewBuffer(t.bufferSpec())
-	if err != nil {
-		return false, err
-	}
-	defer b.Close()
-	if err := b.Add(two, []int8{int8(schema.Insert), kinds[row]}, nil); err != nil {
-		return false, err
-	}
-	_, err = b.Flush(0, func(arrow.RecordBatch) error { return nil })
-	return err == nil, err
 }
 
 // choosesPostpone sends every row to where it waits for its bucket.

@@ -81,7 +81,7 @@ type Writer struct {
 	pending int               // rows in there
 	seen    int64             // rows accepted, for messages
 	unsent  *unsent           // a CommitNext that failed
-	doubted bool              // no retraction was postponed yet
+	doubted doubts            // kinds of row that the engine may refuse
 	broken  error
 	closed  bool
 	renewal
@@ -104,6 +104,7 @@ func (t *Table) newWriter(ctx context.Context, o WriterOptions, direct bool) (*W
 		return nil, err
 	}
 	w := &Writer{table: t, commits: commits, filter: rowFilter{t.options.IgnoreDelete, t.options.IgnoreUpdateBefore}}
+	w.doubted = newDoubts(t)
 	w.renewal = renewal{opened: t.schema, options: o}
 	if w.router, err = newRouter(t.schema, t.options); err != nil {
 		return nil, t.wrap("open writer", err)
@@ -282,12 +283,8 @@ func (w *Writer) addKinds(ctx context.Context, rec arrow.RecordBatch, given []in
 		}
 	}
 	keep := w.filter.keep(kinds)
-	if w.doubted {
-		seen, err := w.table.checkRetract(stored, kinds, keep)
-		if err != nil {
-			return err
-		}
-		w.doubted = !seen
+	if err := w.doubted.settle(w.table, stored, kinds, keep); err != nil {
+		return err
 	}
 	if w.buffers.cross != nil {
 		return w.addCrossing(ctx, stored, kinds, keep)

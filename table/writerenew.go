@@ -66,7 +66,7 @@ func (w *Writer) committed(ctx context.Context, identifier int64) {
 		w.table.world.Logger.Warn("files of compactions that were given up are left behind", "table", w.table.name, "error", err)
 	}
 	w.table, w.commits, w.canon, w.router, w.filter, w.buffers = fresh.table, fresh.commits, fresh.canon, fresh.router, fresh.filter, fresh.buffers
-	w.rows = nil
+	w.rows, w.doubted = nil, fresh.doubted
 }
 
 // at is a writer of the same user on another schema.

@@ -76,6 +76,8 @@ func (t *Table) publishSchema(ctx context.Context, id int64, data []byte) error 
 	}
 	there, readErr := t.store.ReadAll(ctx, schemaKey(id))
 	switch {
+	case errors.Is(readErr, fault.ErrNotFound):
+		return err // that file is not there: no word of it, as if the table were not
 	case readErr != nil:
 		return errors.Join(err, readErr)
 	case bytes.Equal(there, data):

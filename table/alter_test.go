@@ -126,3 +126,15 @@ func TestAnAlterationNamesTableAndFault(t *testing.T) {
 	_, err = table.Alter(ctx, store.NewMem(), "d.u", parsedChanges(t, "drop v"), table.AlterOptions{}, table.Components{})
 	failsWith(t, err, table.ErrNotFound, "d.u")
 }
+
+// A store that takes no schema file is no sign that the table is missing.
+func TestAnAlterationThatTheStoreRefusesSaysWhy(t *testing.T) {
+	mem := store.NewMem()
+	create(t, mem, keyed)
+	full := errors.New("the disk is full")
+	tab := reopen(t, storetest.Faulty(mem, storetest.Once(storetest.CreateIfAbsent, "schema-1", storetest.Outcome{Fail: full})))
+	_, err := tab.Alter(ctx, parsedChanges(t, "add n INT")...)
+	if !errors.Is(err, full) || errors.Is(err, table.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -146,9 +146,13 @@ var writtenCodecs = map[string][]string{
 // formats and codecs of the levels that are written.
 func (o *Options) writeShape(t *Table) []error {
 	var errs []error
+	said := map[string]bool{} // levels mostly share their format
 	refuse := func(key, value string) {
 		spec, _ := findOption(key)
-		errs = append(errs, refuseOption(key, value, spec.why, true))
+		if !said[key+value] {
+			errs = append(errs, refuseOption(key, value, spec.why, true))
+		}
+		said[key+value] = true
 	}
 	if len(t.PrimaryKeys) > 0 {
 		if ttl := o.set["cross-partition-upsert.index-ttl"]; t.BucketMode() == KeyDynamic && ttl != "" {

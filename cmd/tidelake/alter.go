@@ -149,5 +149,8 @@ func (a *app) alter(ctx context.Context, c *catalog.Catalog, id catalog.Identifi
 	case dry:
 		return a.showTable(id.String(), sc)
 	}
+	if t, err := c.Table(ctx, id); err == nil { // which warns of options without effect
+		a.noteUnwritable(t)
+	}
 	return a.say(fmt.Sprintf("altered table %s: schema %d", id, sc.ID), cell{"table", id.String()}, cell{"schema_id", sc.ID})
 }

@@ -77,7 +77,9 @@ func (a *app) compact(ctx context.Context, name string, f *compactFlags) error {
 		if !f.watch {
 			return a.compactAll(ctx, c, name, f)
 		}
+		a.said = &saidNotes{}
 		for {
+			a.said.nextRound()
 			if err := a.compactAll(ctx, c, name, f); err != nil && ctx.Err() == nil {
 				a.note("%s", errorText(err)) // the next look may find it mended
 			}
@@ -165,13 +167,21 @@ func (a *app) compactTable(ctx context.Context, t *table.Table, f *compactFlags)
 	if r.Snapshots == 0 && (err != nil || f.watch) {
 		return err // not a word of an idle watch
 	}
-	sentence := fmt.Sprintf("%s: nothing to compact", t.Name())
+	sentence := f.nothing(t)
 	if r.Snapshots > 0 {
 		sentence = fmt.Sprintf("compacted %s: %s of %s became %s of %s", t.Name(),
 			count(r.FilesBefore, "file"), count(r.BytesBefore, "byte"), count(r.FilesAfter, "file"), count(r.BytesAfter, "byte"))
 	}
 	return errors.Join(err, a.say(sentence, cell{"table", t.Name()}, cell{"tasks", r.Tasks}, cell{"overtaken", r.Overtaken}, cell{"snapshots", r.Snapshots},
 		cell{"files_before", r.FilesBefore}, cell{"bytes_before", r.BytesBefore}, cell{"files_after", r.FilesAfter}, cell{"bytes_after", r.BytesAfter}))
+}
+
+// nothing is what is said when there is nothing to do.
+func (f *compactFlags) nothing(t *table.Table) string {
+	if f.partition != "" || f.idleFor > 0 || f.maxBytes > 0 {
+		return t.Name() + ": nothing to compact within the bounds given"
+	}
+	return t.Name() + ": nothing to compact"
 }
 
 // bar draws how much is done.
@@ -186,6 +196,9 @@ func (a *app) planCompaction(ctx context.Context, t *table.Table, f *compactFlag
 	tasks, err := t.PlanCompaction(ctx, f.options())
 	if err != nil {
 		return err
+	}
+	if len(tasks) == 0 && !a.json {
+		fmt.Fprintln(a.err, f.nothing(t))
 	}
 	for i := range tasks {
 		task := &tasks[i]

@@ -95,8 +95,9 @@ func (a *app) parseKey(fields []schema.Field, text string) (table.Row, error) {
 	for _, part := range strings.Split(text, ",") {
 		name, value, ok := strings.Cut(part, "=")
 		at := slices.IndexFunc(fields, func(f schema.Field) bool { return f.Name == name })
-		if !ok || at < 0 || key[name] != nil {
-			return nil, fmt.Errorf("key %q: write column=value for columns of the key, joined by commas, or a JSON object", text)
+		if why := wrongPart(ok, at < 0, key[name] != nil, part, name); why != "" {
+			return nil, fmt.Errorf("key %q: %s; write column=value for the columns of the key (%s), joined by commas, or a JSON object",
+				text, why, strings.Join(keyNames(fields), ", "))
 		}
 		cell, err := a.cellOf(fields[at], value)
 		if err != nil {
@@ -105,6 +106,27 @@ func (a *app) parseKey(fields []schema.Field, text string) (table.Row, error) {
 		key[name] = cell[name]
 	}
 	return key, nil
+}
+
+func keyNames(fields []schema.Field) []string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.Name
+	}
+	return names
+}
+
+// wrongPart says what is wrong with one column=value of a key.
+func wrongPart(assigns, unknown, twice bool, part, name string) string {
+	switch {
+	case !assigns:
+		return fmt.Sprintf("%q is no column=value", part)
+	case unknown:
+		return fmt.Sprintf("the key has no column %q", name)
+	case twice:
+		return fmt.Sprintf("column %s comes twice", name)
+	}
+	return ""
 }
 
 func (a *app) cellOf(f schema.Field, text string) (table.Row, error) {

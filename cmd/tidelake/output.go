@@ -147,7 +147,9 @@ func (a *app) say(sentence string, cells ...cell) error {
 
 // note prints a line for people beside the output.
 func (a *app) note(format string, args ...any) {
-	fmt.Fprintf(a.err, "tidelake: note: "+format+"\n", args...)
+	if line := fmt.Sprintf(format, args...); a.said.isNews(line) {
+		fmt.Fprintln(a.err, "tidelake: note:", line)
+	}
 }
 
 // count is a number and its noun: "1 row", "2 rows".

@@ -29,6 +29,7 @@ type app struct {
 	warehouse, zone string
 	json, outside   bool
 	loc             *time.Location // of zone
+	said            *saidNotes     // set where notes repeat
 }
 
 func newRoot(a *app) *cobra.Command {
@@ -144,7 +145,7 @@ func (a *app) loadZone() error {
 func (a *app) open(ctx context.Context) (*catalog.Catalog, error) {
 	world := a.world
 	if world.Logger == nil {
-		world.Logger = slog.New(warnings{a.err})
+		world.Logger = slog.New(warnings{a})
 	}
 	c, err := catalog.Open(ctx, a.warehouse, table.Settings{TimeZone: a.loc, AllowOutsideRoots: a.outside}, world)
 	if errors.Is(err, table.ErrInvalid) {

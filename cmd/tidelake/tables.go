@@ -146,11 +146,16 @@ func (a *app) createTable(ctx context.Context, c *catalog.Catalog, id catalog.Id
 	if err != nil {
 		return a.hintDatabase(ctx, c, id.Database, err)
 	}
-	if err := t.Options().CheckWrite(t.Schema()); err != nil {
-		text := strings.ReplaceAll(err.Error(), table.ErrUnsupported.Error()+": ", "")
-		a.note("%s can be read here, but only other engines write it: %s", id, text)
-	}
+	a.noteUnwritable(t)
 	return a.say("created table "+id.String(), cell{"table", id.String()}, cell{"created", true})
+}
+
+// noteUnwritable says so of a table whose options leave its writing to others.
+func (a *app) noteUnwritable(t *table.Table) {
+	if err := t.Options().CheckWrite(t.Schema()); err != nil {
+		text := strings.NewReplacer(table.ErrUnsupported.Error()+": ", "", "\n", "; ").Replace(err.Error())
+		a.note("%s can be read here, but only other engines write it: %s", t.Name(), text)
+	}
 }
 
 func (a *app) readDefinition(file string) (schema.Definition, error) {

@@ -102,7 +102,8 @@ func gaveUp(attempts int, last error) error {
 func (c *Committer) fail(ctx context.Context, p *pending, err error) error {
 	if p.unsure > 0 {
 		return &fault.Error{Class: fault.ErrUncertain, Op: "commit", Snapshot: p.unsure, Err: err,
-			Hint: "repeat the commit with the same user and identifier, which settles it"}
+			Detail: fmt.Sprintf("the commit of user %s under identifier %d", c.cfg.User, p.identifier),
+			Hint:   "repeat the commit with the same user and identifier, which settles it"}
 	}
 	c.remove(ctx, append(p.files, p.spare...))
 	return err

@@ -26,7 +26,7 @@ type base struct {
 func newBase(s *Snapshot, data []byte) *base { return &base{snapshot: s, data: data} }
 
 func (b *base) id() int64 {
-	if b.snapshot == nil {
+	if b == nil || b.snapshot == nil {
 		return 0
 	}
 	return b.snapshot.ID
@@ -39,6 +39,7 @@ const maxSteps = 16
 // findBase gives the newest snapshot. The first attempt of a committer that
 // was alone takes the one it knows without asking.
 func (c *Committer) findBase(ctx context.Context, ask bool) (*base, error) {
+	c.had = max(c.had, c.base.id())
 	if c.base != nil && !ask {
 		return c.base, nil
 	}
@@ -46,6 +47,10 @@ func (c *Committer) findBase(ctx context.Context, ask bool) (*base, error) {
 	b, err := c.newest(ctx, known)
 	if err != nil {
 		return nil, err
+	}
+	if b.snapshot == nil && c.had > 0 { // no chain becomes empty: it would begin anew, without a schema
+		return nil, &fault.Error{Class: fault.ErrNotFound, Op: "commit", Snapshot: c.had, Detail: "it was there, and now there is no snapshot at all: the table was dropped",
+			Hint: "open the table again"}
 	}
 	if known != nil && known != b {
 		c.met = true

@@ -64,6 +64,7 @@ type Committer struct {
 
 	mu    sync.Mutex
 	base  *base // newest snapshot known, nil: look
+	had   int64 // the newest that there was at some time
 	met   bool  // others committed during or before our last commit
 	mine  ours
 	safe  *int64 // strict mode: snapshots up to here are accepted

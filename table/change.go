@@ -62,7 +62,9 @@ type ChangeReport struct {
 // remove-record-on-delete and remove-record-on-sequence-group, first-row does not.
 //
 // Errors: ErrInvalid without a filter (use Truncate), ErrUnsupported where a
-// delete would not remove the row, ErrConflict when retries did not help.
+// delete would not remove the row, ErrConflict when retries did not help,
+// ErrUncertain when the store did not answer: the text names the commit user and
+// identifier, and if a snapshot of Snapshots has them the rows are gone.
 func (t *Table) Delete(ctx context.Context, o ChangeOptions) (ChangeReport, error) {
 	if o.Where == "" && o.Filter.IsTrue() {
 		return ChangeReport{}, t.wrap("delete", fault.Invalid("no filter given; to remove every row use Truncate"))
@@ -125,7 +127,7 @@ func (c *change) run(ctx context.Context) (ChangeReport, error) {
 		if err != nil || len(msgs) == 0 {
 			return report, err
 		}
-		in, err := commits.commit(ctx, id, msgs)
+		in, err := commits.commitSurely(ctx, id, msgs)
 		if err == nil || errors.Is(err, fault.ErrUncertain) {
 			return report, err
 		}

@@ -110,6 +110,32 @@ func (c *Committer) commit(ctx context.Context, identifier int64, msgs []CommitM
 	return c.compactAfter(ctx, "commit", identifier, msgs, ids, err)
 }
 
+// commitSurely is commit, once more when the answer was lost, which settles it
+// if the store answers again. An error that is not ErrUncertain is certain.
+func (c *Committer) commitSurely(ctx context.Context, identifier int64, msgs []CommitMessage) (appended bool, err error) {
+	appended, err = c.commit(ctx, identifier, msgs)
+	if !errors.Is(err, fault.ErrUncertain) {
+		return appended, err
+	}
+	in, again := c.commit(ctx, identifier, msgs)
+	if again == nil || errors.Is(again, fault.ErrConflict) && !errors.Is(again, fault.ErrUncertain) {
+		return in, again
+	}
+	return appended || in, &fault.Error{Class: fault.ErrUncertain, Err: errors.Join(err, again),
+		Hint: "look among the snapshots for that user and identifier: if one has them, it is done"}
+}
+
+// snapshotsOf is how many snapshots messages become.
+func snapshotsOf(msgs []CommitMessage) (n int) {
+	if bringRows(msgs) {
+		n++
+	}
+	if len(compactionsOf(msgs)) > 0 {
+		n++
+	}
+	return n
+}
+
 // compactAfter publishes the compactions of messages whose rows were committed,
 // unless there was an error.
 func (c *Committer) compactAfter(ctx context.Context, op string, identifier int64, msgs []CommitMessage, ids []int64, err error) (appended bool, _ error) {
@@ -125,7 +151,7 @@ func (c *Committer) compactAfter(ctx context.Context, op string, identifier int6
 		return true, err // a repeated call tries those that are lost once more, so their files stay
 	}
 	c.table.removeCompactions(lost)
-	if len(lost) > 0 && c.lost == nil && len(ids) == 0 {
+	if len(lost) > 0 && c.lost == nil && !bringRows(msgs) {
 		return true, c.table.wrap(op, &fault.Error{Class: fault.ErrConflict, Detail: "another compaction of the same files was committed first; the files of this one are removed",
 			Hint: "plan again from the newest snapshot"})
 	}
@@ -164,7 +190,8 @@ func (c *Committer) settle(op string, identifier int64, msgs []CommitMessage, id
 		c.next = max(c.next, identifier+1)
 	}
 	if c.published != nil && len(ids) > 0 {
-		c.published(ids, msgs, op == "commit")
+		// Less than all of it was made now when a commit was repeated.
+		c.published(ids, msgs, op == "commit" && len(ids) == snapshotsOf(msgs))
 	}
 	return nil
 }
@@ -188,13 +215,16 @@ func (c *Committer) Overwrite(ctx context.Context, identifier int64, inside Row,
 	if err := c.table.checkLookedUp(msgs); err != nil {
 		return c.table.wrap("overwrite", err)
 	}
-	msgs = c.table.apart(msgs)
+	msgs, mixed := c.table.apart(msgs)
 	if err := c.fill(ctx, &changes, msgs, true); err != nil {
 		return c.table.wrap("overwrite", err)
 	}
 	req.Files, req.Index, req.KeepLevels = changes.AppendFiles, changes.AppendIndex, len(changes.CompactFiles) > 0
 	ids, err := c.inner.Overwrite(ctx, req)
-	_, err = c.compactAfter(ctx, "overwrite", identifier, msgs, ids, err)
+	in, err := c.compactAfter(ctx, "overwrite", identifier, msgs, ids, err)
+	if in {
+		c.table.removeCompactions(mixed)
+	}
 	return err
 }
 

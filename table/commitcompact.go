@@ -23,7 +23,7 @@ func (c *Committer) commitCompactions(ctx context.Context, identifier int64, msg
 		refused := c.inner.Stats().Conflicts
 		ids, err := c.inner.Commit(ctx, changes)
 		switch raced := c.inner.Stats().Conflicts == refused; { // others kept winning the race for the next id
-		case !errors.Is(err, fault.ErrConflict), raced && !bringRows(msgs):
+		case !errors.Is(err, fault.ErrConflict), errors.Is(err, fault.ErrUncertain), raced && !bringRows(msgs):
 			return ids, lost, err
 		case raced: // an error would say that the rows were not committed
 			return nil, append(lost, left...), nil
@@ -153,10 +153,9 @@ func (t *Table) removeCompactions(lost []CommitMessage) {
 	}
 }
 
-// apart drops compactions that read files which a message did not bring along
-// itself: in an overwrite their rows are about to go.
-func (t *Table) apart(msgs []CommitMessage) []CommitMessage {
-	var mixed []CommitMessage
+// apart takes compactions out that read files which a message did not bring
+// along itself: in an overwrite their rows are about to go.
+func (t *Table) apart(msgs []CommitMessage) (rest, mixed []CommitMessage) {
 	for i := range msgs {
 		for j := range msgs[i].CompactBefore {
 			if !containsName(msgs[i].NewFiles, msgs[i].CompactBefore[j].Name) {
@@ -165,8 +164,7 @@ func (t *Table) apart(msgs []CommitMessage) []CommitMessage {
 			}
 		}
 	}
-	t.removeCompactions(mixed)
-	return without(msgs, mixed)
+	return without(msgs, mixed), mixed
 }
 
 // checkLookedUp refuses messages of an overwrite whose compactions may have

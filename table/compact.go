@@ -202,11 +202,7 @@ func (j *compactJob) commit(ctx context.Context) error {
 		return errors.Join(err, j.table.Abort(context.WithoutCancel(ctx), msgs))
 	}
 	lost := len(j.lost)
-	err = j.commits.Commit(ctx, id, msgs)
-	if errors.Is(err, fault.ErrUncertain) {
-		err = j.commits.Commit(ctx, id, msgs) // settles it, if the store answers again
-	}
-	if err != nil {
+	if _, err := j.commits.commitSurely(ctx, id, msgs); err != nil {
 		if !errors.Is(err, fault.ErrUncertain) {
 			err = errors.Join(err, j.table.Abort(context.WithoutCancel(ctx), msgs))
 		}

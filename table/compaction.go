@@ -104,19 +104,28 @@ func (c *compaction) run(ctx context.Context) (done compactResult, err error) {
 	if err != nil {
 		return compactResult{}, err
 	}
-	defer func() { err = errors.Join(err, r.close()) }()
 	out := rolling{files: files, dir: r.split.dir, id: c.table.world.NewID()}
+	done, err = c.work(ctx, r, &out)
+	if err = errors.Join(err, r.close()); err != nil {
+		return compactResult{}, errors.Join(err, out.discard())
+	}
+	done.after = append(done.after, out.take()...)
+	return done, nil
+}
+
+// work goes through the steps. The files that it wrote are those of out.
+func (c *compaction) work(ctx context.Context, r *unitReader, out *rolling) (done compactResult, err error) {
 	for _, step := range c.steps() {
 		for _, f := range step.Upgrade {
 			if err := r.probeFile(ctx, f); err != nil {
-				return compactResult{}, errors.Join(err, out.discard())
+				return done, err
 			}
 			done.before = append(done.before, f)
 			f.Level = c.unit.Output
 			done.after = append(done.after, f)
 		}
-		if err := c.rewrite(ctx, r, &out, step.Rewrite); err != nil {
-			return compactResult{}, errors.Join(err, out.discard())
+		if err := c.rewrite(ctx, r, out, step.Rewrite); err != nil {
+			return done, err
 		}
 		for _, section := range step.Rewrite {
 			for _, run := range section {
@@ -124,7 +133,6 @@ func (c *compaction) run(ctx context.Context) (done compactResult, err error) {
 			}
 		}
 	}
-	done.after = append(done.after, out.take()...)
 	if r.probe != nil {
 		done.marks = r.probe.marks
 	}

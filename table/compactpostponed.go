@@ -144,13 +144,22 @@ func rewrite(ctx context.Context, w *Writer, rec arrow.RecordBatch) error {
 }
 
 // move publishes, in one snapshot, that postponed files are gone and that
-// their rows are in other files.
+// their rows are in other files. These are removed when it fails for certain.
 func (c *Committer) move(ctx context.Context, gone, made []CommitMessage) error {
-	changes := snapshot.Changes{Identifier: BatchIdentifier, CompactOnly: true}
-	for i := range made {
-		made[i].CompactAfter, made[i].NewFiles = made[i].NewFiles, nil
+	err := c.publishMoved(ctx, gone, made)
+	if err != nil && !errors.Is(err, fault.ErrUncertain) {
+		err = errors.Join(err, c.table.Abort(context.WithoutCancel(ctx), made))
 	}
-	for _, m := range append(gone, made...) {
+	return err
+}
+
+func (c *Committer) publishMoved(ctx context.Context, gone, made []CommitMessage) error {
+	changes := snapshot.Changes{Identifier: BatchIdentifier, CompactOnly: true}
+	for _, m := range gone {
+		m.addTo(&changes, false)
+	}
+	for _, m := range made {
+		m.CompactAfter, m.NewFiles = m.NewFiles, nil
 		if err := c.table.checkMessage(&m); err != nil {
 			return err
 		}
@@ -159,8 +168,5 @@ func (c *Committer) move(ctx context.Context, gone, made []CommitMessage) error 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, err := c.inner.Commit(ctx, changes)
-	if err != nil && !errors.Is(err, fault.ErrUncertain) {
-		err = errors.Join(err, c.table.Abort(context.WithoutCancel(ctx), made))
-	}
 	return err
 }

@@ -48,6 +48,7 @@ var faultCases = map[string]faultCase{
 	"a writer that tries again":        triesAgain("deletion-vectors.enabled=true"),
 	"a folding one that tries again":   triesAgain("merge-engine=aggregation", "fields.n.aggregate-function=sum", "deletion-vectors.enabled=true"),
 	"a first-row one that tries again": triesAgain("merge-engine=first-row"),
+	"a dynamic one that tries again":   triesAgain("bucket=-1", "dynamic-bucket.target-row-num=3", eager),
 	"a column added":                   {yaml: versions, options: []string{eager}, before: loads(0), step: columnAdded, tidy: true, onward: writeOn(3)},
 }
 
@@ -270,11 +271,14 @@ func (r *faultRun) faulty(t *testing.T, k int64, f faultKind) bool {
 	defer stop()
 	hit := false
 	sick := storetest.Faulty(below, func(op storetest.Op) storetest.Outcome {
-		if op.N != k {
-			return storetest.Outcome{}
+		switch {
+		case op.N == k:
+			hit = true
+			return f.outcome(stop)
+		case k < op.N && op.N <= k+f.silence:
+			return storetest.Outcome{Fail: errSlow}
 		}
-		hit = true
-		return f.outcome(stop)
+		return storetest.Outcome{}
 	})
 	parts, _ := world(t)
 	tab, err := table.Open(live, sick, "db.t", table.Settings{Parallel: 1}, parts)
@@ -359,8 +363,9 @@ func orphanIndexes(t *testing.T, st store.Store, tab *table.Table) []string {
 type faultKind struct {
 	name    string
 	cause   error
-	process bool // nobody is left to clean up
-	unheard bool // what was done is not known
+	process bool  // nobody is left to clean up
+	unheard bool  // what was done is not known
+	silence int64 // calls after it that fail as well
 	outcome func(stop func()) storetest.Outcome
 }
 
@@ -375,6 +380,7 @@ var faults = []faultKind{
 	{name: "torn", cause: storetest.ErrCrashed, process: true, outcome: always(storetest.Outcome{Crash: true, Keep: 40})},
 	{name: "failed", cause: errSlow, outcome: always(storetest.Outcome{Fail: errSlow})},
 	{name: "answer lost", cause: errSlow, unheard: true, outcome: always(storetest.Outcome{Lose: errSlow})},
+	{name: "answer lost, then silence", cause: errSlow, unheard: true, silence: 15, outcome: always(storetest.Outcome{Lose: errSlow})},
 	{name: "cancelled", cause: context.Canceled, outcome: func(stop func()) storetest.Outcome { stop(); return storetest.Outcome{Fail: context.Canceled} }},
 	{name: "cancelled late", cause: context.Canceled, outcome: func(stop func()) storetest.Outcome { return storetest.Outcome{Then: stop} }},
 }

@@ -3,7 +3,6 @@ package table
 import (
 	"context"
 	"errors"
-	"path"
 	"slices"
 	"time"
 
@@ -38,15 +37,13 @@ type bucketCompactor struct {
 
 	fresh   []manifest.DataFile // new files that were not handed out yet
 	result  compactResult       // of compactions, not handed out yet
-	ours    []fileChange        // handed out, and not shown by a snapshot yet
 	running *compactTask        // nil for none
-	groups  int                 // how often changes were handed out
 	blind   bool                // files were gone: nothing is picked before newer snapshots were looked for
 	stalled bool                // too many runs before the last flush: wait for the running one
 
-	index   *bucketIndex // deletion vectors that the result follows on, nil: not read yet
-	pending bool         // they were handed out, and no snapshot shows all of ours yet
-	dated   bool         // the table may have others by now
+	index *bucketIndex // deletion vectors that the result follows on, nil: not read yet
+	group int          // of the changes that they were handed out with
+	dated bool         // the table may have others by now
 }
 
 // compactTask is a compaction that runs. After done is closed the rest can be read.
@@ -63,20 +60,17 @@ func newBucketCompactor(t *Table, key bucketKey, follow *sequences) (*bucketComp
 
 // rebuild makes the tree of what snapshots show and what the writer did since.
 func (b *bucketCompactor) rebuild() error {
-	b.ours, _ = b.follow.unseen(b.key, b.ours)
-	b.pending = b.pending && len(b.ours) > 0
-	b.dated = b.dated || !b.pending
-	tree, err := b.table.newBucketTree(b.key, b.follow.liveIn(b.key), b.tree)
+	live, ours := b.follow.bucket(b.key)
+	tree, err := b.table.newBucketTree(b.key, live, b.tree)
 	if err != nil {
 		return err
 	}
-	for _, c := range b.ours {
-		if c.kind == manifest.Delete {
-			tree.update([]manifest.DataFile{c.file}, nil)
-		} else {
-			tree.update(nil, []manifest.DataFile{c.file})
-		}
+	pending := false
+	for _, group := range ours {
+		pending = pending || group[0].group == b.group
+		update(tree, group)
 	}
+	b.dated = b.dated || !pending
 	tree.update(nil, b.fresh)
 	b.tree = tree
 	for _, f := range b.result.needs() {
@@ -88,11 +82,27 @@ func (b *bucketCompactor) rebuild() error {
 	return nil
 }
 
+// update changes a tree as a commit will, unless that takes files away that are
+// not there: such a commit will be refused.
+func update(tree bucketTree, group []fileChange) {
+	var before, after []manifest.DataFile
+	for _, c := range group {
+		switch {
+		case c.kind == manifest.Add:
+			after = append(after, c.file)
+		case !tree.has(&c.file):
+			return
+		default:
+			before = append(before, c.file)
+		}
+	}
+	tree.update(before, after)
+}
+
 // catchUp takes in what snapshots have shown since the last time.
 func (b *bucketCompactor) catchUp(looked bool) error {
 	b.blind = b.blind && !looked
-	left, foreign := b.follow.unseen(b.key, b.ours)
-	if b.ours = left; !foreign {
+	if !b.follow.changed(b.key) {
 		return nil
 	}
 	return b.rebuild()
@@ -106,24 +116,6 @@ func (b *bucketCompactor) drop() error {
 	return nil
 }
 
-// withdraw takes changes back that were handed out and will not be committed.
-func (b *bucketCompactor) withdraw(changes []fileChange) error {
-	b.follow.withdraw(b.key, changes)
-	b.pending = false // their deletion vectors will not be committed either
-	return b.rebuild()
-}
-
-func changesOf(before, after []manifest.DataFile) []fileChange {
-	var out []fileChange
-	for _, f := range before {
-		out = append(out, fileChange{kind: manifest.Delete, file: f})
-	}
-	for _, f := range after {
-		out = append(out, fileChange{kind: manifest.Add, file: f})
-	}
-	return out
-}
-
 // add takes new files of the writer in.
 func (b *bucketCompactor) add(files []manifest.DataFile) {
 	b.fresh = append(b.fresh, files...)
@@ -132,7 +124,7 @@ func (b *bucketCompactor) add(files []manifest.DataFile) {
 
 // trigger starts the next compaction if there is one and none is running.
 func (b *bucketCompactor) trigger(ctx context.Context, full bool) error {
-	if b.running != nil || b.blind {
+	if b.running != nil || b.blind || b.follow.doubtful(b.key) {
 		return nil
 	}
 	if err := b.readIndex(ctx); err != nil {
@@ -189,7 +181,7 @@ func (b *bucketCompactor) settle(ctx context.Context, wait bool) error {
 	}
 	b.running, b.stalled = nil, false
 	if t.err != nil {
-		return b.failed(ctx, t.err, wait)
+		return b.failed(t.err, wait)
 	}
 	for _, f := range t.result.needs() {
 		if !b.tree.has(&f) { // another compactor was faster
@@ -206,7 +198,7 @@ func (b *bucketCompactor) settle(ctx context.Context, wait bool) error {
 // without it; only who waits for it has to know, unless files were gone: then
 // somebody else has compacted them, or a commit never happened; or unless the
 // writer has yet to take up a new schema.
-func (b *bucketCompactor) failed(ctx context.Context, err error, wait bool) error {
+func (b *bucketCompactor) failed(err error, wait bool) error {
 	gone := isNotFound(err)
 	if wait && !gone && !errors.Is(err, errAltered) {
 		return err
@@ -214,31 +206,9 @@ func (b *bucketCompactor) failed(ctx context.Context, err error, wait bool) erro
 	b.table.world.Logger.Warn("a compaction failed; it is tried again after the next flush", "table", b.table.name, "bucket", b.key.bucket, "error", err)
 	if gone {
 		b.blind = true
-		return b.withdraw(b.vanished(ctx))
+		b.follow.mistrust(b.key)
 	}
 	return b.rebuild()
-}
-
-// vanished are the changes handed out together with a file that is gone: what
-// would have committed them was given up, or others have compacted the file.
-func (b *bucketCompactor) vanished(ctx context.Context) (out []fileChange) {
-	dir, err := b.table.bucketDir([]byte(b.key.partition), b.key.bucket)
-	if err != nil {
-		return nil
-	}
-	missing := make(map[int]bool)
-	for _, c := range b.ours {
-		if c.kind == manifest.Add && !missing[c.group] {
-			_, err := b.table.store.Stat(ctx, path.Join(dir, c.file.Name))
-			missing[c.group] = isNotFound(err)
-		}
-	}
-	for _, c := range b.ours {
-		if missing[c.group] {
-			out = append(out, c)
-		}
-	}
-	return out
 }
 
 // take hands out the finished compactions, and the new files with them.
@@ -253,22 +223,18 @@ func (b *bucketCompactor) take(ctx context.Context) (compactResult, []manifest.I
 		if err != nil {
 			return r, nil, err
 		}
-		b.pending = b.pending || len(index) > 0
 	}
-	changes := append(changesOf(nil, b.fresh), changesOf(r.before, r.after)...)
-	b.groups++
-	for i := range changes {
-		changes[i].group = b.groups
+	b.follow.handOut(b.key, changesOf(nil, b.fresh))
+	if group := b.follow.handOut(b.key, changesOf(r.before, r.after)); len(index) > 0 {
+		b.group = group
 	}
-	b.follow.await(b.key, changes)
-	b.ours = append(b.ours, changes...)
 	b.fresh, b.result = nil, compactResult{}
 	return r, index, nil
 }
 
 // idle tells that the bucket may be forgotten: all of it is in snapshots.
 func (b *bucketCompactor) idle() bool {
-	return b.running == nil && len(b.ours)+len(b.fresh)+len(b.result.before) == 0
+	return b.running == nil && len(b.fresh)+len(b.result.before) == 0 && !b.follow.outstanding(b.key)
 }
 
 // close waits for the running compaction and deletes what was not handed out.

@@ -99,10 +99,8 @@ func (c *compactors) catchUp(looked bool) error {
 		if c.table.options.Compaction.FullDeltaCommits > 0 {
 			c.touched[key] = true
 		}
-		if b := c.buckets[key]; b != nil {
-			if err := b.withdraw(changesOf(lost[i].CompactBefore, lost[i].CompactAfter)); err != nil {
-				return err
-			}
+		if c.buckets[key] != nil {
+			c.follow.withdraw(key, changesOf(lost[i].CompactBefore, lost[i].CompactAfter))
 		}
 	}
 	for _, b := range c.buckets {

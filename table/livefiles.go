@@ -2,6 +2,8 @@ package table
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/snapshot"
@@ -17,42 +19,116 @@ type fileID struct {
 type fileChange struct {
 	kind  manifest.Kind
 	file  manifest.DataFile
-	group int // changes of one group are committed or given up together
+	group int // changes of one group are in one snapshot, or in none
+	seen  bool
 }
 
-type changeID struct {
-	kind manifest.Kind
-	fileID
+func changesOf(before, after []manifest.DataFile) []fileChange {
+	var out []fileChange
+	for _, f := range before {
+		out = append(out, fileChange{kind: manifest.Delete, file: f})
+	}
+	for _, f := range after {
+		out = append(out, fileChange{kind: manifest.Add, file: f})
+	}
+	return out
 }
 
 func idOf(f *manifest.DataFile) fileID { return fileID{f.Level, f.Name} }
 
-// liveBucket are the files of one bucket in the snapshot seen last, and which
-// changes of this writer no snapshot has shown yet.
-type liveBucket struct {
-	files   map[fileID]manifest.DataFile
-	waiting map[changeID]bool
-	foreign bool // something changed that this writer did not do
+// is tells that two changes are the same, whatever group they are of.
+func (c *fileChange) is(kind manifest.Kind, f *manifest.DataFile) bool {
+	return c.kind == kind && idOf(&c.file) == idOf(f)
 }
 
-// apply notes an entry of a delta. Told twice, it changes nothing.
-func (s *sequences) apply(e *manifest.Entry) {
-	b := s.live[bucketKey{string(e.Partition), e.Bucket}]
-	if b == nil {
-		return
+// liveBucket are the files of one bucket in the snapshot seen last, and what
+// this writer has done to them and no snapshot has shown.
+//
+// What a writer hands out is committed in that order, or never. So once a
+// snapshot shows a group of changes, all before it are settled. It is shown by
+// the files that it adds: others may take the same ones away.
+type liveBucket struct {
+	files   map[fileID]manifest.DataFile
+	ours    []fileChange // handed out and not settled, the oldest first
+	group   int          // handed out last
+	shown   int          // the newest that a snapshot has shown
+	doubt   int          // up to this one it may be that snapshots have come and gone unseen
+	changed bool         // since it was asked for, by more than what is ours
+}
+
+// apply notes entries of a snapshot, all of them at once. Told twice, they
+// change nothing.
+func (s *sequences) apply(entries []manifest.Entry) {
+	touched := make(map[*liveBucket]bool)
+	for _, kind := range []manifest.Kind{manifest.Add, manifest.Delete} {
+		for i := range entries {
+			e := &entries[i]
+			b := s.live[bucketKey{string(e.Partition), e.Bucket}]
+			if b == nil || e.Kind != kind {
+				continue
+			}
+			touched[b] = true
+			if kind == manifest.Add {
+				b.add(&e.File)
+			} else {
+				b.remove(&e.File)
+			}
+		}
 	}
-	id := idOf(&e.File)
-	change := changeID{e.Kind, id}
-	if b.waiting[change] {
-		delete(b.waiting, change)
-	} else {
-		b.foreign = true
+	for b := range touched {
+		b.settle()
 	}
-	if e.Kind == manifest.Add {
-		b.files[id] = e.File
-	} else {
-		delete(b.files, id)
+}
+
+func (b *liveBucket) add(f *manifest.DataFile) {
+	b.files[idOf(f)] = *f
+	own := b.see(manifest.Add, f)
+	if own < 0 {
+		b.changed = true // also when it is ours, on the level that an overwrite has given it
+		own = slices.IndexFunc(b.ours, func(c fileChange) bool { return c.kind == manifest.Add && c.file.Name == f.Name })
 	}
+	if own >= 0 {
+		b.shown = max(b.shown, b.ours[own].group)
+	}
+}
+
+func (b *liveBucket) remove(f *manifest.DataFile) {
+	delete(b.files, idOf(f))
+	if own := b.see(manifest.Delete, f); own < 0 || b.ours[own].group > b.shown {
+		b.changed = true
+	}
+}
+
+// see finds a change among ours, -1 for none.
+func (b *liveBucket) see(kind manifest.Kind, f *manifest.DataFile) int {
+	i := slices.IndexFunc(b.ours, func(c fileChange) bool { return c.is(kind, f) })
+	if i >= 0 {
+		b.ours[i].seen = true
+	}
+	return i
+}
+
+// settle forgets what is in snapshots, or never will be, or makes no difference
+// any more.
+func (b *liveBucket) settle() {
+	for len(b.ours) > 0 {
+		n := slices.IndexFunc(b.ours, func(c fileChange) bool { return c.group != b.ours[0].group })
+		if n < 0 {
+			n = len(b.ours)
+		}
+		first := b.ours[:n]
+		if first[0].group > b.shown && slices.ContainsFunc(first, b.matters) {
+			return
+		}
+		b.changed = b.changed || slices.ContainsFunc(first, func(c fileChange) bool { return !c.seen })
+		b.ours = b.ours[n:]
+	}
+}
+
+// matters tells that the bucket is another one with a change than without.
+func (b *liveBucket) matters(c fileChange) bool {
+	_, there := b.files[idOf(&c.file)]
+	return there || c.kind == manifest.Add
 }
 
 // watch begins to follow the files of buckets.
@@ -65,7 +141,7 @@ func (s *sequences) watch(ctx context.Context, keys []bucketKey) error {
 		}
 	}
 	for _, key := range keys {
-		s.live[key] = &liveBucket{waiting: make(map[changeID]bool)}
+		s.live[key] = &liveBucket{}
 	}
 	at, err := s.snapshotSeen(ctx)
 	if err == nil {
@@ -96,24 +172,20 @@ func (s *sequences) snapshotSeen(ctx context.Context) (*snapshot.Snapshot, error
 
 // loadLive reads the files of buckets from a whole snapshot; nil is none.
 func (s *sequences) loadLive(ctx context.Context, at *snapshot.Snapshot, keys []bucketKey) error {
-	for _, key := range keys {
-		b := s.live[key]
-		b.files, b.foreign = make(map[fileID]manifest.DataFile), true
-	}
-	if at == nil || len(keys) == 0 {
-		return nil
-	}
-	entries, err := s.table.liveFiles(ctx, at, s.table.filterBuckets(keys))
-	if err != nil {
-		return err
-	}
-	for i := range entries {
-		e := &entries[i]
-		if b := s.live[bucketKey{string(e.Partition), e.Bucket}]; b != nil {
-			b.files[idOf(&e.File)] = e.File
-			delete(b.waiting, changeID{manifest.Add, idOf(&e.File)})
+	var entries []manifest.Entry
+	if at != nil && len(keys) > 0 {
+		var err error
+		if entries, err = s.table.liveFiles(ctx, at, s.table.filterBuckets(keys)); err != nil {
+			return err
 		}
 	}
+	asked := make(map[bucketKey]bool, len(keys))
+	for _, key := range keys {
+		asked[key] = true
+		b := s.live[key]
+		b.files, b.changed, b.doubt = make(map[fileID]manifest.DataFile), true, b.group
+	}
+	s.apply(slices.DeleteFunc(entries, func(e manifest.Entry) bool { return !asked[bucketKey{string(e.Partition), e.Bucket}] }))
 	return nil
 }
 
@@ -158,49 +230,73 @@ func (s *sequences) forget(key bucketKey) {
 	delete(s.live, key)
 }
 
-// await names changes of this writer that a snapshot will show.
-func (s *sequences) await(key bucketKey, changes []fileChange) {
+// handOut notes changes of this writer that a snapshot may show, and returns
+// their group.
+func (s *sequences) handOut(key bucketKey, changes []fileChange) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range changes {
-		s.live[key].waiting[changeID{changes[i].kind, idOf(&changes[i].file)}] = true
+	b := s.live[key]
+	b.group++
+	for _, c := range changes {
+		c.group = b.group
+		b.ours = append(b.ours, c)
 	}
+	return b.group
 }
 
 // withdraw names changes that no snapshot will show.
 func (s *sequences) withdraw(key bucketKey, changes []fileChange) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range changes {
-		delete(s.live[key].waiting, changeID{changes[i].kind, idOf(&changes[i].file)})
-	}
+	b := s.live[key]
+	b.ours = slices.DeleteFunc(b.ours, func(c fileChange) bool {
+		return slices.ContainsFunc(changes, func(w fileChange) bool { return w.is(c.kind, &c.file) })
+	})
+	b.doubt, b.changed = b.group, true // what was built on them will not be committed either
 }
 
-// unseen leaves those of a writer's changes that no snapshot has shown, and
-// tells whether others have changed the bucket since it was asked last.
-func (s *sequences) unseen(key bucketKey, changes []fileChange) (left []fileChange, foreign bool) {
+// mistrust says that the bucket is not as it was thought to be.
+func (s *sequences) mistrust(key bucketKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live[key].doubt = s.live[key].group
+}
+
+// doubtful tells that it is not known yet what became of changes of this writer.
+func (s *sequences) doubtful(key bucketKey) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.live[key]
-	for _, c := range changes {
-		id := idOf(&c.file)
-		_, there := b.files[id]
-		moot := c.kind == manifest.Delete && !there && !b.waiting[changeID{manifest.Add, id}]
-		if b.waiting[changeID{c.kind, id}] && !moot {
-			left = append(left, c)
-		}
-	}
-	foreign, b.foreign = b.foreign, false
-	return left, foreign
+	return len(b.ours) > 0 && b.ours[0].group <= b.doubt
 }
 
-// liveIn are the files of a bucket in the snapshot seen last.
-func (s *sequences) liveIn(key bucketKey) []manifest.DataFile {
+// outstanding tells that changes of this writer are not settled.
+func (s *sequences) outstanding(key bucketKey) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	files := make([]manifest.DataFile, 0, len(s.live[key].files))
-	for _, f := range s.live[key].files {
-		files = append(files, f)
+	return len(s.live[key].ours) > 0
+}
+
+// changed tells that the bucket has become another one since it was asked for,
+// by more than that snapshots show what is ours.
+func (s *sequences) changed(key bucketKey) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live[key].changed
+}
+
+// bucket are the files of a bucket in the snapshot seen last, and this writer's
+// groups of changes that are not settled.
+func (s *sequences) bucket(key bucketKey) (files []manifest.DataFile, ours [][]fileChange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.live[key]
+	b.changed = false
+	for i, c := range b.ours {
+		if i == 0 || c.group != b.ours[i-1].group {
+			ours = append(ours, nil)
+		}
+		ours[len(ours)-1] = append(ours[len(ours)-1], c)
 	}
-	return files
+	return slices.Collect(maps.Values(b.files)), ours
 }

@@ -78,8 +78,8 @@ func (s *sequences) raise(key bucketKey, next int64) {
 
 // published notes a commit of this process. When it directly follows the
 // snapshot seen last, nothing of others can lie between, and when the messages
-// are all that it changed there is nothing to read. The next refresh reads the
-// rest.
+// are all that its snapshots changed, and are in no other, there is nothing to
+// read. The next refresh reads the rest.
 func (s *sequences) published(ids []int64, msgs []CommitMessage, whole bool) {
 	if !s.needed() {
 		return
@@ -94,6 +94,7 @@ func (s *sequences) published(ids []int64, msgs []CommitMessage, whole bool) {
 	}
 	for i, id := range ids {
 		if !s.loaded || id != s.seen+1+int64(i) {
+			s.looked = time.Time{} // others came before it: what is next may have expired
 			return
 		}
 	}
@@ -105,9 +106,7 @@ func (s *sequences) published(ids []int64, msgs []CommitMessage, whole bool) {
 		for i := range msgs {
 			msgs[i].addTo(&changes, false)
 		}
-		for _, e := range append(changes.AppendFiles, changes.CompactFiles...) {
-			s.apply(&e)
-		}
+		s.apply(append(changes.AppendFiles, changes.CompactFiles...))
 	}
 	s.seen += int64(len(ids))
 }
@@ -129,11 +128,19 @@ func (s *sequences) refresh(ctx context.Context) error {
 
 // look finds the newest snapshot and reads what is new in it.
 func (s *sequences) look(ctx context.Context) error {
+	at := s.table.world.Clock()
 	newest, err := s.table.chain.Latest(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.catchUp(ctx, newest)
 	}
-	s.loaded, s.looked = true, s.table.world.Clock()
+	if err == nil {
+		s.loaded, s.looked = true, at
+	}
+	return err
+}
+
+// catchUp reads what is new in a snapshot; nil is none.
+func (s *sequences) catchUp(ctx context.Context, newest *snapshot.Snapshot) error {
 	if newest == nil || newest.ID == s.seen {
 		return nil
 	}
@@ -145,17 +152,19 @@ func (s *sequences) look(ctx context.Context) error {
 	return s.reload(ctx, newest)
 }
 
-// reload reads the highest number of every bucket from a whole snapshot.
+// reload reads the highest number of every bucket from a whole snapshot, and
+// the files of those that are followed.
 func (s *sequences) reload(ctx context.Context, at *snapshot.Snapshot) error {
-	if err := s.read(ctx, at, at.BaseManifestList); err != nil {
-		return err
+	for _, list := range []string{at.BaseManifestList, at.DeltaManifestList} {
+		if _, err := s.read(ctx, list); err != nil {
+			return err
+		}
 	}
-	if err := s.read(ctx, at, at.DeltaManifestList); err != nil {
-		return err
+	err := s.loadLive(ctx, at, slices.Collect(maps.Keys(s.live)))
+	if err == nil {
+		s.seen = at.ID
 	}
-	s.seen = at.ID
-	keys := slices.Collect(maps.Keys(s.live))
-	return s.loadLive(ctx, at, keys)
+	return err
 }
 
 // follow reads the deltas since the snapshot seen last; false when one of
@@ -173,34 +182,39 @@ func (s *sequences) follow(ctx context.Context, newest *snapshot.Snapshot) (bool
 			}
 			at = got
 		}
-		if err := s.read(ctx, at, at.DeltaManifestList); err != nil {
-			if isNotFound(err) {
-				return false, nil
-			}
+		delta, err := s.read(ctx, at.DeltaManifestList)
+		if isNotFound(err) {
+			return false, nil
+		}
+		if err != nil {
 			return false, err
 		}
+		s.apply(delta)
 		s.seen = id
 	}
 	return true, nil
 }
 
-// read raises the numbers by every file that a manifest list adds. Files
-// deleted since do no harm: numbers only have to be high enough.
-func (s *sequences) read(ctx context.Context, at *snapshot.Snapshot, list string) error {
+// read raises the numbers by every file that a manifest list adds, and returns
+// the entries of buckets that are followed. Files deleted since do no harm:
+// numbers only have to be high enough.
+func (s *sequences) read(ctx context.Context, list string) (followed []manifest.Entry, err error) {
 	metas, err := s.table.manifest.ReadList(ctx, list)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for e, err := range s.table.manifest.Scan(ctx, metas, nil) {
 		if err != nil {
-			return err
+			return nil, err
 		}
+		key := bucketKey{string(e.Partition), e.Bucket}
 		if e.Kind == manifest.Add {
-			key := bucketKey{string(e.Partition), e.Bucket}
 			s.known[key] = max(s.known[key], e.File.MaxSequence+1)
 			s.counted.saw(e)
 		}
-		s.apply(e)
+		if s.live[key] != nil {
+			followed = append(followed, *e)
+		}
 	}
-	return nil
+	return followed, nil
 }

@@ -323,6 +323,8 @@ func insertsOnly(kinds []int8, firstRow int64) error {
 // Prepare writes everything buffered into files and returns the messages that
 // name them; they are durable but invisible until committed. Identifier is the
 // one they will be committed under. An empty result means there was nothing.
+// What several calls return is to be committed in their order, or never: once a
+// later one is in the table, the writer takes an earlier one for given up.
 func (w *Writer) Prepare(ctx context.Context, identifier int64) ([]CommitMessage, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

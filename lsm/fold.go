@@ -75,7 +75,7 @@ func (m *Merge) foldBatch(n int) (arrow.RecordBatch, error) {
 	for _, s := range starts {
 		m.fold.starts = append(m.fold.starts, s-first)
 	}
-	groups := mergeengine.Groups{Starts: append(m.fold.starts, end-first)}
+	groups := mergeengine.Groups{Starts: append(m.fold.starts, end-first), Alone: m.spec.Alone}
 	if m.spec.WithKind || m.slots.retracting > 0 {
 		groups.Kind = func(pos int32) int8 { return m.slots.kind(refs[pos]) }
 	}

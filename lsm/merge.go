@@ -38,6 +38,8 @@ type MergeSpec struct {
 	// versions above level 0 only the one of the lowest level counts then:
 	// the others are in it already.
 	Levels []int
+	// Alone has a Folder merge keys of one version too ([mergeengine.Groups]).
+	Alone bool
 	// Versions says that a run may hold several versions of a key, one after
 	// the other in any order: keys need not rise strictly. In memory are then,
 	// of every run, all the versions of the key that it is at.

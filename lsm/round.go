@@ -274,7 +274,7 @@ func (m *Merge) keepVersions(items []item) {
 
 // keepSegment is the short way for rows of one run: no key has two versions.
 func (m *Merge) keepSegment(s segment) {
-	check := m.spec.DropDeletes && m.slots.at(s.slot).retracts
+	check := !m.spec.Alone && m.spec.DropDeletes && m.slots.at(s.slot).retracts
 	first := len(m.pending)
 	ref := vector.MakeRef(s.slot, s.pos)
 	for range s.len() {

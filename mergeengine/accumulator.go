@@ -4,7 +4,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"github.com/tidelake/tidelake/internal/vector"
 	"github.com/tidelake/tidelake/schema"
 )
 
@@ -58,7 +57,7 @@ func (c *accumulated) fold(p *Plan) (arrow.Array, error) {
 	defer b.Release()
 	ops := p.ops[c.class]
 	for _, sp := range p.Spans {
-		if err := c.row(p.Refs[sp.Start:sp.End], ops, sp.Start); err != nil {
+		if err := c.row(p, sp, ops); err != nil {
 			return nil, err
 		}
 		if err := c.acc.appendTo(b); err != nil {
@@ -68,15 +67,16 @@ func (c *accumulated) fold(p *Plan) (arrow.Array, error) {
 	return b.NewArray(), nil
 }
 
-func (c *accumulated) row(refs []vector.Ref, ops []op, first int32) error {
+func (c *accumulated) row(p *Plan, sp Span, ops []op) error {
 	c.acc.reset()
-	if len(refs) == 1 {
+	refs := p.Refs[sp.Start:sp.End]
+	if !p.merged(sp) {
 		return c.acc.base(c.cells.Source(refs[0].Source()), refs[0].Row())
 	}
 	for i, r := range refs {
 		o := opAdd
 		if ops != nil {
-			o = ops[int(first)+i]
+			o = ops[int(sp.Start)+i]
 		}
 		if err := c.step(o, c.cells.Source(r.Source()), r.Row()); err != nil {
 			return err

@@ -68,7 +68,7 @@ func (e *Aggregation) plan(p *Plan, refs []vector.Ref, g *Groups) error {
 		return nil
 	}
 	for i, sp := range p.Spans {
-		if sp.End-sp.Start == 1 {
+		if !p.merged(sp) {
 			continue
 		}
 		for pos := sp.Start; pos < sp.End; pos++ {

@@ -70,7 +70,7 @@ func (c *computed[T, C]) fill(p *Plan, out []T, valid []byte) (nulls int, err er
 		refs := p.Refs[sp.Start:sp.End]
 		acc, null := at(c.vals, refs[0]), hasNulls && c.cells.IsNull(refs[0])
 		switch {
-		case len(refs) == 1:
+		case !p.merged(sp):
 		case ops != nil:
 			acc, null, err = c.steps(refs, ops[sp.Start:sp.End])
 			if err != nil {

@@ -47,7 +47,7 @@ func (c *chosen) fold(p *Plan) (arrow.Array, error) {
 	c.refs = slices.Grow(c.refs[:0], len(p.Spans))[:len(p.Spans)]
 	for i, sp := range p.Spans {
 		switch {
-		case sp.End-sp.Start == 1:
+		case !p.merged(sp):
 			c.refs[i] = p.Refs[sp.Start]
 		case ops == nil:
 			c.refs[i] = c.pick.adds(p.Refs[sp.Start:sp.End])

@@ -22,6 +22,10 @@ type Groups struct {
 	// It is slow compared with everything else here: ask only for groups of
 	// more than one row. Nil means that every row is +I.
 	Kind func(pos int32) int8
+	// Alone has a [Folder] of Paimon's own merge groups of one row too, as
+	// Paimon does where a compaction looks older rows up: a retraction becomes
+	// a debt, say, and a column is null whose sequence group is.
+	Alone bool
 }
 
 // Len is the number of groups.
@@ -38,9 +42,9 @@ func (g *Groups) kind(pos int32) int8 {
 // Engine merges the versions of a key: it is a [Chooser] or a [Folder].
 // Engines are immutable and safe for concurrent use.
 //
-// A group of one row is that row, whatever its kind and whatever the engine:
-// this is how Paimon treats a key with a single version, and merges of the
-// same files in other steps rely on it.
+// A group of one row is that row, whatever its kind and whatever the engine,
+// but for Groups.Alone: this is how Paimon treats a key with a single version,
+// and merges of the same files in other steps rely on it.
 type Engine interface {
 	// Name is the value of the table option merge-engine.
 	Name() string

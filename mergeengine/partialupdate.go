@@ -154,7 +154,7 @@ func (m *partialPlan) plan(p *Plan, refs []vector.Ref, g *Groups) error {
 		p.opsOf(m.groups[i].class)
 	}
 	for i, sp := range p.Spans {
-		if sp.End-sp.Start == 1 {
+		if !p.merged(sp) {
 			continue
 		}
 		kind, err := m.row(p, i, g)

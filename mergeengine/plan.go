@@ -37,7 +37,8 @@ type Plan struct {
 
 	ops    [][]op // by class of columns, then by position; nil where all are added
 	memory [][]op // of ops, for the next plan
-	multi  bool   // some row has more than one version
+	multi  bool   // some row is merged
+	alone  bool   // those of one version are
 	newest shared
 }
 
@@ -59,7 +60,7 @@ func (p *Plan) begin(refs []vector.Ref, g *Groups, classes int) {
 	}
 	clear(p.ops)
 	p.newest.once = sync.Once{}
-	p.multi = n < len(refs)
+	p.multi, p.alone = n < len(refs) || g.Alone, g.Alone
 	for i := range n {
 		p.Spans = append(p.Spans, Span{g.Starts[i], g.Starts[i+1]})
 		p.Last = append(p.Last, g.Starts[i+1]-1)
@@ -69,11 +70,14 @@ func (p *Plan) begin(refs []vector.Ref, g *Groups, classes int) {
 	}
 	p.Kinds = make([]int8, n)
 	for i, sp := range p.Spans {
-		if sp.End-sp.Start == 1 {
+		if !p.merged(sp) {
 			p.Kinds[i] = g.Kind(sp.Start)
 		}
 	}
 }
+
+// merged tells that a row is more than its only version as it is.
+func (p *Plan) merged(s Span) bool { return s.End-s.Start > 1 || p.alone }
 
 // opsOf is the list of a class, all opAdd when it is new.
 func (p *Plan) opsOf(class int) []op {

@@ -175,7 +175,9 @@ func (t *takenColumn) add(key int32, ref vector.Ref, built arrow.Array) {
 }
 
 func (p *rowPlanner) plan(plan *Plan, refs []vector.Ref, g *Groups) error {
-	plan.begin(refs, g, 1)
+	groups := *g
+	groups.Alone = false // a program is promised two versions or more
+	plan.begin(refs, &groups, 1)
 	p.refs = append(p.refs[:0], refs...)
 	for i := range p.taken {
 		p.taken[i] = takenColumn{}

@@ -78,7 +78,7 @@ func (o *Options) NeedsLookup() bool {
 // primary key takes part in compactions although nothing overlaps it: 70
 // percent of the target, because files come out somewhat smaller than that.
 func (o *Options) SmallFileSize(primaryKey bool) int64 {
-	return int64(float64(o.TargetFileSizeFor(primaryKey)) * 0.7)
+	return o.TargetFileSizeFor(primaryKey) / 10 * 7
 }
 
 // checkExpiry refuses an expiry of records that has no time to go by.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -139,8 +140,22 @@ func (c *compaction) work(ctx context.Context, r *unitReader, out *rolling) (don
 	return done, nil
 }
 
+// foldsAlone tells that keys of one version go through the merge engine like
+// all others: so it is where rows leave level 0 and older ones are looked up,
+// whether any are found or not.
+func (c *compaction) foldsAlone(sections [][]lsm.SortedRun) bool {
+	if !outdates(c.table.engine, c.table.options) || c.unit.Output == 0 {
+		return false
+	}
+	fresh := func(f manifest.DataFile) bool { return f.Level == 0 }
+	return slices.ContainsFunc(sections, func(section []lsm.SortedRun) bool {
+		return slices.ContainsFunc(section, func(run lsm.SortedRun) bool { return slices.ContainsFunc(run, fresh) })
+	})
+}
+
 // rewrite merges sections, one after the other, into files of their own.
 func (c *compaction) rewrite(ctx context.Context, r *unitReader, out *rolling, sections [][]lsm.SortedRun) error {
+	r.folds = c.foldsAlone(sections)
 	for _, section := range sections {
 		err := c.inRanges(ctx, r, out, section, func(ctx context.Context, out *rolling, within *keyRange) error {
 			rows, err := r.open(ctx, section, within)

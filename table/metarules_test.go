@@ -104,6 +104,9 @@ func (u *rules) allowed(p *past, kind schema.RowKind, row map[int]any) bool {
 	if p.dead {
 		return false
 	}
+	if !p.inserted && u.repeats(row) {
+		return false
+	}
 	switch u.option("merge-engine") {
 	case "first-row":
 		return !kind.Retracts()
@@ -187,6 +190,9 @@ func (u *rules) allowPartial(p *past, kind schema.RowKind, row map[int]any) bool
 		for _, f := range u.fields(sequence) {
 			silent = silent && row[f.ID] == nil
 		}
+		if silent && !p.inserted && u.alters(row, u.option("fields."+sequence+".sequence-group")) {
+			return false
+		}
 		if silent {
 			continue
 		}
@@ -212,6 +218,29 @@ func (u *rules) allowPartial(p *past, kind schema.RowKind, row map[int]any) bool
 	}
 	p.inserted, p.dead = true, dies
 	return true
+}
+
+// alters tells that merging a row alone, as looking older rows up does, would
+// take a value from it: one of a group of which it says nothing.
+func (u *rules) alters(row map[int]any, members string) bool {
+	return slices.ContainsFunc(u.fields(members), func(f schema.Field) bool { return row[f.ID] != nil })
+}
+
+// repeats tells the same of elements that are in a list without duplicates twice.
+func (u *rules) repeats(row map[int]any) bool {
+	for _, f := range u.model.Schema.Fields {
+		name, option := u.function(f)
+		list, _ := row[f.ID].([]any)
+		if name != "collect" || option("distinct") != "true" {
+			continue
+		}
+		for i := range list {
+			if slices.ContainsFunc(list[:i], func(e any) bool { return model.Compare(e, list[i]) == 0 }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // groups are the sequence groups, with whether a function in them depends on

@@ -34,6 +34,7 @@ type unitReader struct {
 	files   *arrow.Schema // the columns of a file
 	levels  []int         // by rank
 	probe   *prober       // nil when there is nothing to look up
+	folds   bool          // keys of one version are merged as well
 }
 
 func (c *compaction) newReader(ctx context.Context) (*unitReader, error) {
@@ -97,7 +98,7 @@ func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *
 	if found != nil {
 		runs = append(runs, found)
 	}
-	if len(runs) == 1 {
+	if len(runs) == 1 && !r.folds {
 		return &alone{r, runs[0]}, nil
 	}
 	levels, err := t.outdating(ctx, t.schema.ID, t.engine, t.options, r.c.unit.Files)
@@ -109,7 +110,7 @@ func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *
 	}
 	m, err := lsm.NewMerge(runs, lsm.MergeSpec{
 		Schema: r.values, Key: names(t.schema.KeyFields()), Sequence: t.options.SequenceFields,
-		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Levels: levels, Output: r.names,
+		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Levels: levels, Alone: r.folds, Output: r.names,
 		WithKeys: !t.options.ThinMode, WithSequence: true, WithKind: true, DropDeletes: r.c.dropDeletes,
 		BatchRows: int(min(16384, max(128, mergedBytes/r.rowSize))), Parallel: r.split.parallel, Alloc: t.world.Alloc,
 	})

@@ -10,7 +10,8 @@ import (
 )
 
 // merge makes one version of all versions of a key, given in order of arrival.
-// A single version stays as it is, whatever its kind.
+// A single version stays as it is, whatever its kind, unless older rows are
+// looked up for it.
 func (t *Table) merge(versions []version) (version, error) {
 	sorted := slices.Clone(versions)
 	slices.SortStableFunc(sorted, func(a, b version) int {
@@ -19,7 +20,7 @@ func (t *Table) merge(versions []version) (version, error) {
 	out := sorted[len(sorted)-1]
 	out.commit = versions[len(versions)-1].commit
 	engine := t.option("merge-engine")
-	if len(sorted) == 1 || engine == "" || engine == "deduplicate" {
+	if len(sorted) == 1 && !t.alone || engine == "" || engine == "deduplicate" {
 		return out, nil
 	}
 	if engine == "first-row" {

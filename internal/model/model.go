@@ -27,6 +27,7 @@ type Table struct {
 	arrived  int64
 	commit   int
 	versions []version // in order of arrival
+	alone    bool      // single versions are merged now
 }
 
 // version is one row as it was written, or several merged into one.
@@ -145,7 +146,9 @@ func (t *Table) Merge(n int) error {
 	if at < 0 {
 		return nil
 	}
+	t.alone = n == 0 && (t.option("force-lookup") == "true" || t.option("deletion-vectors.enabled") == "true")
 	merged, err := t.mergeAll(t.versions[at:])
+	t.alone = false
 	if n == 0 {
 		merged = slices.DeleteFunc(merged, func(v version) bool { return v.kind.Retracts() })
 	}

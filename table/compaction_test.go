@@ -2,6 +2,7 @@ package table_test
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -288,6 +290,41 @@ options: {bucket: 1, num-sorted-run.compaction-trigger: 2, compaction.total-size
 			t.Errorf("%s: %v", option, err)
 		}
 	}
+}
+
+// An older row that is looked up counts for nothing once it has expired, just as
+// if the compaction had read its file.
+func TestExpiredRowsAreNotMergedWhereTheyAreLookedUp(t *testing.T) {
+	st := store.NewMem()
+	parts, _ := world(t)
+	now := parts.Clock()
+	parts.Clock = func() time.Time { return now }
+	if err := table.Create(ctx, st, define(t, `
+columns: [{name: k, type: BIGINT NOT NULL}, {name: at, type: BIGINT}, {name: v, type: INT}, {name: pad, type: STRING}]
+primary-key: [k]
+options: {bucket: 1, write-only: true, merge-engine: aggregation, fields.v.aggregate-function: sum, deletion-vectors.enabled: true, record-level.expire-time: 1 d, record-level.time-field: at}
+`)); err != nil {
+		t.Fatal(err)
+	}
+	tab := reopenIn(t, st, parts)
+	compact := func() {
+		if _, err := tab.Compact(ctx, table.CompactOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows := []string{fmt.Sprintf(`{"k":1,"at":%d,"v":10}`, now.Unix())}
+	for k := range 500 {
+		rows = append(rows, fmt.Sprintf(`{"k":%d,"at":%d,"v":1,"pad":"%x"}`, k+2, now.Unix(), sha256.Sum256([]byte{byte(k), byte(k >> 8)})))
+	}
+	load(t, tab, rows...)
+	compact()
+	now = now.Add(48 * time.Hour)
+	load(t, tab, fmt.Sprintf(`{"k":1,"at":%d,"v":1}`, now.Unix()))
+	compact()
+	if got := levels(t, tab); got != "{4=1, 5=1}" {
+		t.Fatal("the older file was compacted too:", got)
+	}
+	expect(t, tab, table.ScanOptions{Where: "k = 1"}, fmt.Sprintf(`{"k":1,"at":%d,"v":1,"pad":null}`, now.Unix()))
 }
 
 // Readers of a first-row table merge nothing: no key may be in two files.

@@ -169,7 +169,7 @@ func (r *unitReader) found(ctx context.Context, section []lsm.SortedRun, batch i
 	if err != nil {
 		return nil, err
 	}
-	return &foundRun{ctx, r.probe, keys, len(r.c.unit.Files)}, nil
+	return r.c.table.expiry.filter(r.c.table, &foundRun{ctx, r.probe, keys, len(r.c.unit.Files)}), nil
 }
 
 func (r *unitReader) ranked(files lsm.SortedRun) rankedRun {

@@ -26,7 +26,7 @@ func (t *Table) planAppend(b bucketFiles, full bool) []CompactTask {
 	case t.unaware():
 		groups = t.packByVectors(files, b.index, full)
 	case full:
-		groups = t.wholeBucket(files)
+		groups = t.wholeBucket(files, b.index)
 	default:
 		group, _ := t.window(files)
 		groups = append(groups, group)
@@ -95,17 +95,22 @@ func (t *Table) packSmall(files []manifest.DataFile, full bool) [][]manifest.Dat
 }
 
 // wholeBucket is all files from the first small one on, if most of them are
-// small. Spec: append, 11.2.
-func (t *Table) wholeBucket(files []manifest.DataFile) [][]manifest.DataFile {
+// small; or from the first one with deleted rows, so that these go. Spec: append, 11.2.
+func (t *Table) wholeBucket(files []manifest.DataFile, index *bucketIndex) [][]manifest.DataFile {
 	if t.options.Compaction.ForceRewrite {
 		return [][]manifest.DataFile{files}
 	}
-	if len(files) < fewestFull {
+	marked := func(f manifest.DataFile) bool { return index.has(&f) }
+	worn := slices.ContainsFunc(files, marked)
+	if len(files) < fewestFull && !worn {
 		return nil
 	}
 	size := t.options.SmallFileSize(false)
-	for len(files) > 0 && files[0].Size >= size {
+	for len(files) > 0 && files[0].Size >= size && !marked(files[0]) {
 		files = files[1:]
+	}
+	if worn {
+		return [][]manifest.DataFile{files}
 	}
 	small := 0
 	for i := range files {
@@ -224,7 +229,7 @@ func (a *appendTree) runs() int { return 0 }
 func (a *appendTree) pick(_ context.Context, full bool, _ time.Time, index *bucketIndex, before *compactResult) (work, error) {
 	var group []manifest.DataFile
 	if full {
-		if groups := a.table.wholeBucket(a.queue); len(groups) > 0 {
+		if groups := a.table.wholeBucket(a.queue, index); len(groups) > 0 {
 			group, a.queue = groups[0], nil
 		}
 	} else {

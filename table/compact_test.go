@@ -417,3 +417,36 @@ func TestWritersJoinNeighboursInABucket(t *testing.T) {
 	}
 	sound(t, tab)
 }
+
+// A full compaction takes deleted rows out of buckets of tables without a key,
+// however few their files are.
+func TestDeletedRowsLeaveBucketsOfTablesWithoutKeys(t *testing.T) {
+	tab := create(t, store.NewMem(), "columns: [{name: k, type: BIGINT}]\noptions: {bucket: 1, bucket-key: k, write-only: true, deletion-vectors.enabled: true}")
+	load(t, tab, `{"k":1}`, `{"k":2}`)
+	load(t, tab, `{"k":3}`)
+	compact := func() int64 {
+		t.Helper()
+		if _, err := tab.Compact(ctx, table.CompactOptions{Full: true}); err != nil {
+			t.Fatal(err)
+		}
+		rows := int64(0)
+		for f, err := range tab.Files(ctx, 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows += f.Rows
+		}
+		sound(t, tab)
+		return rows
+	}
+	changed(t)(tab.Delete(ctx, table.ChangeOptions{Where: "k = 2"}))
+	if got := compact(); got != 2 {
+		t.Errorf("%d rows are stored, of which 2 are alive", got)
+	}
+	expect(t, tab, table.ScanOptions{}, `{"k":1}`, `{"k":3}`)
+	changed(t)(tab.Delete(ctx, table.ChangeOptions{Where: "k > 0"}))
+	if got := compact(); got != 0 {
+		t.Errorf("%d rows are stored, none is alive", got)
+	}
+	expect(t, tab, table.ScanOptions{})
+}

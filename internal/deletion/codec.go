@@ -21,6 +21,10 @@ const (
 	magic32 = 1581511376 // big-endian
 	magic64 = 1681511377 // little-endian
 	frame   = 8          // bytes of size and CRC
+
+	// mostHigh is the largest high key that is read: no file has 2⁴⁸ rows, and
+	// writing a vector takes room for every high key below its largest.
+	mostHigh = 1<<16 - 1
 )
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
@@ -170,7 +174,7 @@ func decode64(b []byte) (*Vector, error) {
 			return nil, errors.New("ends before its last bitmap")
 		}
 		key := binary.LittleEndian.Uint32(b)
-		if int64(key) <= last || key > math.MaxInt32 {
+		if int64(key) <= last || key > mostHigh {
 			return nil, fmt.Errorf("bitmap of high key %d after %d", key, last)
 		}
 		last = int64(key)

@@ -225,6 +225,17 @@ func TestDamageIsCorruption(t *testing.T) {
 	}
 }
 
+// A few bytes must not ask for room by the gigabyte when they are written again.
+func TestPositionsBeyondWhatFilesHoldAreCorrupt(t *testing.T) {
+	data, length, err := Append(nil, of(1<<49), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Decode("x", data, length); !errors.Is(err, fault.ErrCorrupt) {
+		t.Error(err)
+	}
+}
+
 // FuzzDecode: bytes are corrupt, or a vector that comes back as it is. The
 // checksum is set right, so that the parts behind it are reached.
 func FuzzDecode(f *testing.F) {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -259,16 +260,17 @@ func TestDeletesOutliveAFailureToReadTheTableAgain(t *testing.T) {
 		below := store.NewMem()
 		create(t, below, compacting, "num-sorted-run.compaction-trigger=2", "write-buffer-size=1 kb", "bucket=1")
 		load(t, reopen(t, below), `{"k":1,"v":"old"}`)
-		calls, counting, hit := 0, false, false
-		tab, leap := leaping(t, storetest.Faulty(below, func(op storetest.Op) storetest.Outcome {
-			if counting {
+		calls := 0
+		var counting, hit atomic.Bool
+		tab, leap := leaping(t, storetest.Faulty(below, inTurn(func(op storetest.Op) storetest.Outcome {
+			if counting.Load() {
 				if calls++; calls == k {
-					hit = true
+					hit.Store(true)
 					return storetest.Outcome{Fail: errSlow}
 				}
 			}
 			return storetest.Outcome{}
-		}))
+		})))
 		w := waiting(t, tab, "svc")
 		commit(t, w, tab, `{"k":1,"v":"own"}`)
 		for i := range 3 {
@@ -276,9 +278,9 @@ func TestDeletesOutliveAFailureToReadTheTableAgain(t *testing.T) {
 		}
 		withoutSnapshots(t, below)
 		leap()
-		counting = true
+		counting.Store(true)
 		err := write(t, w, tab, wide(2))
-		counting = false
+		counting.Store(false)
 		if err == nil {
 			commit(t, w, tab, `{"_kind":"-D","k":1,"v":null}`)
 			commit(t, w, tab, `{"k":3,"v":"x"}`)
@@ -290,7 +292,7 @@ func TestDeletesOutliveAFailureToReadTheTableAgain(t *testing.T) {
 		if t.Failed() {
 			t.Fatal("call", k)
 		}
-		if !hit {
+		if !hit.Load() {
 			return
 		}
 	}
@@ -300,7 +302,7 @@ func TestDeletesOutliveAFailureToReadTheTableAgain(t *testing.T) {
 // chain: for the rest of that commit, or for ever.
 func deaf(key string, lasting bool) storetest.Hook {
 	state := "hears"
-	return func(op storetest.Op) storetest.Outcome {
+	return inTurn(func(op storetest.Op) storetest.Outcome {
 		switch {
 		case state == "hears" && op.Verb == storetest.CreateIfAbsent && op.Key == key:
 			state = "deaf"
@@ -312,6 +314,16 @@ func deaf(key string, lasting bool) storetest.Hook {
 			return storetest.Outcome{Fail: errSlow}
 		}
 		return storetest.Outcome{}
+	})
+}
+
+// inTurn is a hook for calls of several goroutines.
+func inTurn(h storetest.Hook) storetest.Hook {
+	var mu sync.Mutex
+	return func(op storetest.Op) storetest.Outcome {
+		mu.Lock()
+		defer mu.Unlock()
+		return h(op)
 	}
 }
 

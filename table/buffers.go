@@ -269,7 +269,7 @@ func (p *bufferPool) prepare(ctx context.Context, identifier int64) ([]CommitMes
 	}
 	all, err := p.dynamic.prepare(ctx, msgs)
 	if err != nil {
-		return nil, errors.Join(err, p.table.Abort(context.WithoutCancel(ctx), msgs))
+		return nil, errors.Join(err, p.table.abort(context.WithoutCancel(ctx), msgs))
 	}
 	return all, nil
 }
@@ -302,7 +302,7 @@ func (p *bufferPool) handOut(ctx context.Context, buckets []*bucketBuffer) ([]Co
 		return nil
 	}
 	fail := func(err error) ([]CommitMessage, error) {
-		return nil, errors.Join(err, p.table.Abort(context.WithoutCancel(ctx), msgs))
+		return nil, errors.Join(err, p.table.abort(context.WithoutCancel(ctx), msgs))
 	}
 	for _, b := range buckets {
 		p.levels.raise(b.key(), b.next)

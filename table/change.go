@@ -135,7 +135,7 @@ func (c *change) run(ctx context.Context) (ChangeReport, error) {
 		if in {
 			msgs = compactionsOf(msgs)
 		}
-		err = errors.Join(err, t.Abort(context.WithoutCancel(ctx), msgs))
+		err = errors.Join(err, t.abort(context.WithoutCancel(ctx), msgs))
 		if in || !again || n >= t.options.CommitMaxRetries || ctx.Err() != nil {
 			return report, err
 		}

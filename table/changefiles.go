@@ -47,7 +47,7 @@ func (c *change) rewrite(ctx context.Context, scan *Scan, id int64) (report Chan
 		msgs, err = f.writer.Prepare(ctx, id)
 	}
 	if err != nil {
-		return f.report, nil, errors.Join(err, c.table.Abort(context.WithoutCancel(ctx), f.done))
+		return f.report, nil, errors.Join(err, c.table.abort(context.WithoutCancel(ctx), f.done))
 	}
 	return f.report, joinMessages(msgs, f.done), nil
 }

@@ -84,8 +84,8 @@ func (c *Committer) NextIdentifier(ctx context.Context) (int64, error) {
 // nothing. Without messages there is no snapshot.
 //
 // Compactions become a snapshot of their own after the rows. One that another
-// compactor has overtaken is dropped, its files are deleted, and the rest is
-// committed: rows are never lost by it.
+// compactor has overtaken is dropped, its files are deleted unless they are in
+// the table already, and the rest is committed: rows are never lost by it.
 //
 // Errors: ErrConflict when another commit contradicts this one (its files are
 // left in place; prepare again), or when all that was to commit were compactions
@@ -150,10 +150,9 @@ func (c *Committer) compactAfter(ctx context.Context, op string, identifier int6
 	if err := c.settle(op, identifier, without(msgs, lost), ids, err); err != nil {
 		return true, err // a repeated call tries those that are lost once more, so their files stay
 	}
-	c.table.removeCompactions(lost)
+	kept := c.table.removeCompactions(lost)
 	if len(lost) > 0 && c.lost == nil && !bringRows(msgs) {
-		return true, c.table.wrap(op, &fault.Error{Class: fault.ErrConflict, Detail: "another compaction of the same files was committed first; the files of this one are removed",
-			Hint: "plan again from the newest snapshot"})
+		return true, c.table.wrap(op, cameLate(kept))
 	}
 	return true, nil
 }
@@ -308,27 +307,6 @@ func samePartitionValue(t schema.Type, a, b any) bool {
 		return a == nil && b == nil
 	}
 	return schema.Compare(t, a, b) == 0
-}
-
-// Abort deletes the files of messages that will never be committed. Call it
-// only when their commit was never tried or failed with ErrConflict: after
-// ErrUncertain a snapshot may name them.
-func (t *Table) Abort(ctx context.Context, msgs []CommitMessage) error {
-	var errs []error
-	for i := range msgs {
-		if err := t.checkMessage(&msgs[i]); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		dir, err := t.bucketDir(msgs[i].Partition, msgs[i].Bucket)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		errs = append(errs, t.deleteFiles(ctx, dir, msgs[i].made()),
-			t.deleteIndexFiles(ctx, msgs[i].Index), t.deleteIndexFiles(ctx, msgs[i].CompactIndex))
-	}
-	return t.wrap("abort", errors.Join(errs...))
 }
 
 func isNotFound(err error) bool { return errors.Is(err, fault.ErrNotFound) }

@@ -146,13 +146,6 @@ func (m *CommitMessage) compaction() string {
 	return ""
 }
 
-// removeCompactions deletes the files of compactions that no snapshot names.
-func (t *Table) removeCompactions(lost []CommitMessage) {
-	if err := t.Abort(context.Background(), compactionsOf(lost)); err != nil {
-		t.world.Logger.Warn("files of a compaction that came too late were not removed", "table", t.name, "error", err)
-	}
-}
-
 // apart takes compactions out that read files which a message did not bring
 // along itself: in an overwrite their rows are about to go.
 func (t *Table) apart(msgs []CommitMessage) (rest, mixed []CommitMessage) {

@@ -199,12 +199,12 @@ func (j *compactJob) commit(ctx context.Context) error {
 	}
 	id, err := j.commits.NextIdentifier(ctx)
 	if err != nil {
-		return errors.Join(err, j.table.Abort(context.WithoutCancel(ctx), msgs))
+		return errors.Join(err, j.table.abort(context.WithoutCancel(ctx), msgs))
 	}
 	lost := len(j.lost)
 	if _, err := j.commits.commitSurely(ctx, id, msgs); err != nil {
 		if !errors.Is(err, fault.ErrUncertain) {
-			err = errors.Join(err, j.table.Abort(context.WithoutCancel(ctx), msgs))
+			err = errors.Join(err, j.table.abort(context.WithoutCancel(ctx), msgs))
 		}
 		return err
 	}

@@ -148,7 +148,7 @@ func rewrite(ctx context.Context, w *Writer, rec arrow.RecordBatch) error {
 func (c *Committer) move(ctx context.Context, gone, made []CommitMessage) error {
 	err := c.publishMoved(ctx, gone, made)
 	if err != nil && !errors.Is(err, fault.ErrUncertain) {
-		err = errors.Join(err, c.table.Abort(context.WithoutCancel(ctx), made))
+		err = errors.Join(err, c.table.abort(context.WithoutCancel(ctx), made))
 	}
 	return err
 }

@@ -238,7 +238,7 @@ func (t *Table) runCompaction(ctx context.Context, task *CompactTask, progress f
 		return err
 	})
 	if err != nil {
-		return CommitMessage{}, errors.Join(err, t.Abort(context.WithoutCancel(ctx), compactionsOf([]CommitMessage{m})))
+		return CommitMessage{}, errors.Join(err, t.abort(context.WithoutCancel(ctx), compactionsOf([]CommitMessage{m})))
 	}
 	return m, nil
 }

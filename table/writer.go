@@ -430,7 +430,7 @@ func (w *Writer) Close() error {
 	}
 	err := w.buffers.close()
 	if u := w.unsent; u != nil && !u.uncertain {
-		err = errors.Join(err, w.table.Abort(context.Background(), u.msgs))
+		err = errors.Join(err, w.table.abort(context.Background(), u.msgs))
 	}
 	return w.table.wrap("close writer", err)
 }

@@ -136,9 +136,9 @@ func (l *Lookup) chooseColumns(sc *schema.Table) error {
 	for _, name := range slices.Concat(output, names(l.space.fields), t.options.SequenceFields) {
 		needed[name] = true
 	}
-	parts := nameSet(sc.PartitionFields())
+	parts, merged := nameSet(sc.PartitionFields()), looksAt(t.engine)
 	for _, f := range sc.Fields {
-		if needed[f.Name] && !parts[f.Name] {
+		if needed[f.Name] && (!parts[f.Name] || merged[f.Name]) {
 			l.stored = append(l.stored, f)
 		}
 	}

@@ -94,9 +94,9 @@ func (s *Scan) newSplitReader(split Split, parallel int) (*splitReader, error) {
 		r.release()
 		return nil, err
 	}
-	needed := s.needed(split.Merge)
+	needed, merged := s.needed(split.Merge), looksAt(s.engine)
 	for _, f := range s.schema.Fields {
-		if needed[f.Name] && r.constant[f.Name] == nil {
+		if needed[f.Name] && (r.constant[f.Name] == nil || split.Merge && merged[f.Name]) {
 			r.stored = append(r.stored, f)
 		}
 	}
@@ -122,7 +122,20 @@ func (s *Scan) needed(merge bool) map[string]bool {
 	return set
 }
 
-// constants are the partition columns, which never come from the files.
+// looksAt are the columns that an engine reads whatever is asked for: all of
+// them, partition columns too, if it is a program's own.
+func looksAt(engine mergeengine.Engine) map[string]bool {
+	set := map[string]bool{}
+	if folder, ok := engine.(mergeengine.Folder); ok {
+		for _, name := range folder.Sources(nil) {
+			set[name] = true
+		}
+	}
+	return set
+}
+
+// constants are the partition columns, which come from the files only where the
+// engine looks at them.
 func (r *splitReader) constants() error {
 	fields := r.scan.schema.PartitionFields()
 	values, err := binaryrow.Decode(typesOf(fields), r.split.Partition)
@@ -338,6 +351,9 @@ func (r *splitReader) widen(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
 	defer func() { releaseAll(cols[made:]) }()
 	zeros := make([]int32, rec.NumRows())
 	for _, f := range r.scan.schema.PartitionFields() {
+		if slices.ContainsFunc(r.stored, func(s schema.Field) bool { return s.Name == f.Name }) {
+			continue
+		}
 		field, err := schema.ArrowField(f)
 		if err != nil {
 			return nil, err

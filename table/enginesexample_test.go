@@ -58,6 +58,32 @@ func merged(definition string, rows ...table.Row) {
 	}
 }
 
+// With deduplicate, which is the default, the newest row of a key stays: by the
+// sequence field where there is one, else by arrival.
+func ExampleTable_deduplicate() {
+	merged(`
+columns: [{name: id, type: INT}, {name: city, type: STRING}, {name: moved, type: DATE}]
+primary-key: [id]
+options: {bucket: 1, merge-engine: deduplicate, sequence.field: moved}
+`,
+		table.Row{"id": 1, "city": "Turin", "moved": "2025-03-01"},
+		table.Row{"id": 1, "city": "London", "moved": "2026-01-31"},
+		table.Row{"id": 1, "city": "Paris", "moved": "2025-08-15"})
+	// Output: {"id":1,"city":"London","moved":"2026-01-31"}
+}
+
+// With first-row the first row of a key stays, whatever comes later.
+func ExampleTable_firstRow() {
+	merged(`
+columns: [{name: visitor, type: STRING}, {name: page, type: STRING}]
+primary-key: [visitor]
+options: {bucket: 1, merge-engine: first-row}
+`,
+		table.Row{"visitor": "ada", "page": "/welcome"},
+		table.Row{"visitor": "ada", "page": "/prices"})
+	// Output: {"visitor":"ada","page":"/welcome"}
+}
+
 // With partial-update each writer brings the columns that it knows. Those of a
 // sequence group are as new as their sequence column says, whatever comes
 // later: here the stock of version 7 stays.

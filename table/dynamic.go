@@ -143,7 +143,7 @@ func (d *dynamicBuckets) refresh(ctx context.Context) error {
 	if err != nil || newest == nil || newest.ID == d.seen {
 		return err
 	}
-	if newest.IndexManifest != d.listed {
+	if d.live == nil || newest.IndexManifest != d.listed {
 		if d.live, err = d.table.hashIndexes(ctx, newest); err != nil {
 			return err
 		}

@@ -102,6 +102,25 @@ func TestAWriterGoesOnWithItsOwnIndex(t *testing.T) {
 	sound(t, tab)
 }
 
+// A snapshot without an index must be told from one that was not looked at, or
+// the writer forgets its own index with the first commit that brings nothing.
+func TestAWriterRemembersTheFirstIndexOfAnEmptiedTable(t *testing.T) {
+	tab := create(t, store.NewMem(), dynamic, "write-only=false")
+	c, err := tab.NewCommitter(ctx, "")
+	if err == nil {
+		err = c.Truncate(ctx, 1)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWriter(t, tab, "u")
+	commit(t, w, tab, keysOf("a", 0, 1, "1")...)
+	commit(t, w, tab)
+	commit(t, w, tab, keysOf("a", 0, 2, "2")...)
+	expect(t, tab, table.ScanOptions{}, keysOf("a", 0, 2, "2")...)
+	sound(t, tab)
+}
+
 func TestTwoWritersOfOneHashIndexConflict(t *testing.T) {
 	st := store.NewMem()
 	tab := create(t, st, dynamic)

@@ -88,13 +88,18 @@ func (t *Table) newLookup(ctx context.Context, o LookupOptions) (*Lookup, error)
 	if len(t.schema.PrimaryKeys) == 0 {
 		return nil, &fault.Error{Class: fault.ErrInvalid, Detail: "the table has no primary key to look up", Hint: "read it with a filter"}
 	}
-	l := &Lookup{table: t, options: o, external: externalFiles{table: t}, files: make(map[string]*lookupFile)}
-	l.idle.L = &l.mu
-	var err error
-	if l.scan, err = t.Scan(ctx, ScanOptions{Columns: o.Columns, Snapshot: o.Snapshot, AsOf: o.AsOf}); err != nil {
+	scan, err := t.Scan(ctx, ScanOptions{Columns: o.Columns, Snapshot: o.Snapshot, AsOf: o.AsOf})
+	if err != nil {
 		return nil, err
 	}
-	sc := l.scan.schema
+	sc := scan.schema
+	if sc.ID != t.schema.ID { // of an earlier snapshot: its columns, options and engine
+		if t, err = t.withSchema(sc); err != nil {
+			return nil, err
+		}
+	}
+	l := &Lookup{table: t, scan: scan, options: o, external: externalFiles{table: t}, files: make(map[string]*lookupFile)}
+	l.idle.L = &l.mu
 	if l.space, err = newKeySpace(sc); err != nil {
 		return nil, err
 	}

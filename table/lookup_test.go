@@ -244,6 +244,27 @@ func prefixAsScan(t *testing.T, l *table.Lookup, all []string, prefix table.Row,
 	}
 }
 
+func TestALookupOfAnEarlierSnapshotHasTheColumnsOfThatTime(t *testing.T) {
+	for _, engine := range []string{"deduplicate", "partial-update"} {
+		st := store.NewMem()
+		tab := create(t, st, "{columns: [{name: k, type: INT NOT NULL}, {name: v, type: INT}, {name: s, type: INT}], primary-key: [k], options: {bucket: 1, merge-engine: "+engine+"}}")
+		load(t, tab, `{"k":1,"v":2,"s":3}`)
+		load(t, alter(t, st, "drop v", "rename s total"), `{"k":1,"total":4}`)
+		now := reopen(t, st)
+		for snapshot, want := range map[int64]string{1: `{"k":1,"v":2,"s":3}`, 2: `{"k":1,"total":4}`} {
+			l := openLookup(t, now, table.LookupOptions{Snapshot: snapshot})
+			found, err := l.GetRows(ctx, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rows := jsonRows(t, l.Fields(), found.Batch); len(rows) != 1 || rows[0] != want {
+				t.Errorf("%s, snapshot %d: %q, want %s", engine, snapshot, rows, want)
+			}
+			found.Release()
+		}
+	}
+}
+
 func TestLookupFollowsTheTable(t *testing.T) {
 	tab := create(t, store.NewMem(), keyed)
 	l := openLookup(t, tab, table.LookupOptions{})

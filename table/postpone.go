@@ -25,8 +25,8 @@ func (t *Table) postponeView(user string) (*Table, error) {
 	options := map[string]string{}
 	if datafile.AvroHolds(t.schema.FileFields(t.options.ThinMode)) == nil {
 		options["file.format"], options["metadata.stats-mode"] = "avro", "none"
-		if !slices.Contains([]string{"zstd", "zstandard", "snappy", "deflate", "none", "null"}, t.options.FileCompression) {
-			options["file.compression"] = "zstd" // Java fails here
+		if !slices.Contains([]string{"zstd", "zstandard", "snappy", "deflate", "none", "null"}, t.options.FileCompressionFor(0)) {
+			options["file.compression.per.level"] = "0:zstd" // Java fails here
 		}
 	}
 	// Java finds the writer's number behind the first "-s-".

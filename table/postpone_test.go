@@ -61,6 +61,15 @@ func TestPostponedRowsWaitForTheirBuckets(t *testing.T) {
 	}
 }
 
+func TestPostponedRowsAreWrittenWhateverTheCodecOfLevelZero(t *testing.T) {
+	for _, option := range []string{"file.compression=lz4", "file.compression.per.level=0:gzip,5:none"} {
+		tab := create(t, store.NewMem(), postponed, option)
+		load(t, tab, keysOf("a", 0, 2, "1")...)
+		compactPostponed(t, tab)
+		expect(t, tab, table.ScanOptions{}, keysOf("a", 0, 2, "1")...)
+	}
+}
+
 func TestABatchWritesStraightIntoBuckets(t *testing.T) {
 	st := store.NewMem()
 	tab := create(t, st, postponed)

@@ -32,58 +32,23 @@ type metaColumn struct {
 	Type string `json:"type"`
 }
 
-// metaStep is one thing done to the table.
-type metaStep struct {
-	Do     string            // write, overwrite, drop, compact, alter
-	Change []string          `json:",omitempty"` // of alter: verb and text
-	Rows   []string          `json:"-"`
-	Inside map[string]string `json:",omitempty"` // partition values as JSON
-	Full   bool              `json:",omitempty"` // of compact
-}
-
-// stepText is a step whose rows are JSON and not text that holds JSON.
-type stepText struct {
-	metaPlain
-	Rows []json.RawMessage `json:",omitempty"`
-}
-
-type metaPlain metaStep
-
-// MarshalJSON prints the step.
-func (s metaStep) MarshalJSON() ([]byte, error) {
-	text := stepText{metaPlain: metaPlain(s)}
-	for _, row := range s.Rows {
-		text.Rows = append(text.Rows, json.RawMessage(row))
-	}
-	return json.Marshal(text)
-}
-
-// UnmarshalJSON reads what MarshalJSON prints.
-func (s *metaStep) UnmarshalJSON(data []byte) error {
-	var text stepText
-	if err := json.Unmarshal(data, &text); err != nil {
-		return err
-	}
-	*s = metaStep(text.metaPlain)
-	for _, row := range text.Rows {
-		s.Rows = append(s.Rows, string(row))
-	}
-	return nil
-}
-
 // metaConfig is what no result may depend on.
 type metaConfig struct {
 	Options   map[string]string
 	Parallel  int
 	BatchRows int
-	Writers   int // that take turns
-	Restart   int // a writer is closed after so many commits, 0 for never
+	Writers   int  // that take turns
+	Restart   int  // a writer is closed after so many commits, 0 for never
+	Abort     int  // every so many commits rows are given up first, and sent again by another writer; 0 for never
+	Live      bool // a writer stays open when the schema changes, and takes it up
 }
 
 // schema is the table as the engine gets it, or, without a configuration, as the model does.
 func (m metaTable) schema(config map[string]string) (*schema.Table, error) {
-	m.Options = maps.Clone(m.Options)
-	maps.Copy(m.Options, config)
+	options := map[string]string{"bucket": "1"}
+	maps.Copy(options, config)
+	maps.Copy(options, m.Options)
+	m.Options = options
 	text, err := json.Marshal(m)
 	if err != nil {
 		return nil, err
@@ -126,6 +91,9 @@ func valuesOf(typ string) maker {
 
 var metaScalars = []string{"TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL(9, 2)", "DECIMAL(30, 2)", "BOOLEAN", "DATE", "TIMESTAMP(3)", "STRING"}
 
+// metaOrdered are those that max and min take.
+var metaOrdered = slices.DeleteFunc(slices.Clone(metaScalars), func(typ string) bool { return typ == "BOOLEAN" })
+
 // drawTable draws keys, partitions and columns that an engine merges.
 func drawTable(r *rand.Rand, engine string) (metaTable, map[string]maker) {
 	m := metaTable{Options: map[string]string{}}
@@ -144,12 +112,27 @@ func drawTable(r *rand.Rand, engine string) (metaTable, map[string]maker) {
 		typ := oneOf(r, "INT", "STRING", "DATE")
 		few := []string{valuesOf(typ)(r), valuesOf(typ)(r), valuesOf(typ)(r)}
 		add("p", typ+" NOT NULL", func(r *rand.Rand) string { return oneOf(r, few...) })
-		m.Keys, m.Partition = append(m.Keys, "p"), []string{"p"}
+		m.Partition = []string{"p"}
 	}
 	engines[engine](r, &m, add)
+	if m.mayMove() && r.IntN(2) == 0 {
+		m.Options["bucket"] = "-1"
+	} else {
+		m.Keys = append(m.Keys, m.Partition...)
+	}
 	r.Shuffle(len(m.Columns), func(i, j int) { m.Columns[i], m.Columns[j] = m.Columns[j], m.Columns[i] })
 	return m, makers
 }
+
+// mayMove tells that keys may move between partitions: Paimon takes no order of
+// versions there, and a move leaves a delete behind.
+func (m metaTable) mayMove() bool {
+	o := m.Options
+	return m.Partition != nil && o["sequence.field"] == "" && (o["merge-engine"] != "" || o["ignore-delete"] == "")
+}
+
+// crosses tells that keys move between partitions.
+func (m metaTable) crosses() bool { return m.Options["bucket"] == "-1" }
 
 // engines draw the value columns and options of a merge engine.
 var engines = map[string]func(r *rand.Rand, m *metaTable, add func(name, typ string, f maker)){
@@ -206,117 +189,10 @@ func (m *metaTable) maybe(r *rand.Rand, odds int, key string, values ...string) 
 	}
 }
 
-// drawRows draws rows that the rules allow.
-func drawRows(r *rand.Rand, makers map[string]maker, rule *rules, inside map[string]string) []string {
-	var out []string
-	for range oneOf(r, 1, 3, 10, 40) {
-		kind := "+I"
-		if r.IntN(4) == 0 {
-			kind = oneOf(r, "-D", "-D", "-U", "+U")
-		}
-		cells := []string{fmt.Sprintf(`"_kind":%q`, kind)}
-		if rule.option("rowkind.field") != "" {
-			cells = nil
-		}
-		for _, c := range rule.model.Schema.Fields {
-			text, fixed := inside[c.Name]
-			switch {
-			case fixed:
-			case rule.empty(kind, c.Name):
-				text = "null"
-			default:
-				text = makers[c.Name](r)
-			}
-			cells = append(cells, fmt.Sprintf("%q:%s", c.Name, text))
-		}
-		if row := "{" + strings.Join(cells, ",") + "}"; rule.allow(row) {
-			out = append(out, row)
-		}
-	}
-	return out
-}
-
-// drawSteps draws what is done to a table.
-func drawSteps(r *rand.Rand, m metaTable, makers map[string]maker) ([]metaStep, error) {
-	rule, err := newRules(m)
-	if err != nil {
-		return nil, err
-	}
-	var steps []metaStep
-	for range 2 + r.IntN(10) {
-		s := metaStep{Do: "write"}
-		switch n := r.IntN(14); {
-		case n == 0 && len(m.Partition) > 0:
-			s = metaStep{Do: "drop", Inside: map[string]string{"p": makers["p"](r)}}
-		case n == 0:
-			s.Do = "drop"
-		case n == 1:
-			s.Do = "overwrite"
-		case n == 2 && len(m.Partition) > 0:
-			s = metaStep{Do: "overwrite", Inside: map[string]string{"p": makers["p"](r)}}
-		case n < 6:
-			s = metaStep{Do: "compact", Full: r.IntN(2) == 0}
-		case n == 6:
-			if change := drawChange(r, rule.model.Schema, makers); change != nil {
-				s = metaStep{Do: "alter", Change: change}
-			}
-		}
-		if err := rule.begin(s); err != nil {
-			return nil, err
-		}
-		if s.Do == "write" || s.Do == "overwrite" {
-			s.Rows = drawRows(r, makers, rule, s.Inside)
-		}
-		steps = append(steps, s)
-	}
-	return steps, nil
-}
-
-// wider are the types that a column may be given.
-var wider = map[string][]string{
-	"TINYINT": {"SMALLINT", "INT", "BIGINT", "STRING"}, "SMALLINT": {"INT", "BIGINT", "DOUBLE"}, "INT": {"BIGINT", "STRING", "DOUBLE"}, "BIGINT": {"STRING"},
-	"FLOAT": {"DOUBLE"}, "DECIMAL(9, 2)": {"DECIMAL(30, 2)"},
-}
-
-// drawChange draws an alteration that leaves keys, sequences and functions
-// alone; nil if there is nothing to change. Makers follow.
-func drawChange(r *rand.Rand, sc *schema.Table, makers map[string]maker) []string {
-	free := func(name string) bool {
-		plain := name[0] == 'c' || name[0] == 'n'
-		for key, value := range sc.Options {
-			plain = plain && !strings.HasPrefix(key, "fields."+name+".") && !slices.Contains(strings.Split(value, ","), name)
-		}
-		return plain
-	}
-	fresh := fmt.Sprintf("n%d", r.IntN(10_000))
-	f := sc.Fields[r.IntN(len(sc.Fields))]
-	if r.IntN(3) == 0 || !free(f.Name) {
-		typ := oneOf(r, metaScalars...)
-		makers[fresh] = orNull(valuesOf(typ))
-		return []string{"add", fresh + " " + typ + oneOf(r, "", " FIRST", " AFTER "+f.Name)}
-	}
-	switch r.IntN(4) {
-	case 0:
-		return []string{"drop", f.Name}
-	case 1:
-		makers[fresh] = makers[f.Name]
-		return []string{"rename", f.Name + " TO " + fresh}
-	case 2:
-		if to := wider[typeName(f.Type)]; to != nil {
-			typ := oneOf(r, to...)
-			makers[f.Name] = orNull(valuesOf(typ))
-			return []string{"type", f.Name + " " + typ}
-		}
-	}
-	if f.Name == sc.Fields[0].Name {
-		return []string{"move", f.Name + " LAST"}
-	}
-	return []string{"move", f.Name + " FIRST"}
-}
-
 // drawConfig draws what must not matter.
 func drawConfig(r *rand.Rand, m metaTable) metaConfig {
-	c := metaConfig{Options: map[string]string{"bucket": fmt.Sprint(1 + r.IntN(3))}, Parallel: 1 + r.IntN(4), BatchRows: oneOf(r, 1, 3, 100, 0), Writers: 1 + r.IntN(3)/2, Restart: oneOf(r, 0, 0, 1, 3)}
+	c := metaConfig{Options: map[string]string{"bucket": fmt.Sprint(1 + r.IntN(3))}, Parallel: 1 + r.IntN(4), BatchRows: oneOf(r, 1, 3, 100, 0), Writers: 1 + r.IntN(3)/2,
+		Restart: oneOf(r, 0, 0, 1, 3), Abort: oneOf(r, 0, 0, 1, 2), Live: r.IntN(2) == 0}
 	maybe := func(odds int, key string, values ...string) {
 		if r.IntN(odds) == 0 {
 			c.Options[key] = oneOf(r, values...)
@@ -340,8 +216,20 @@ func drawConfig(r *rand.Rand, m metaTable) metaConfig {
 		c.Options["deletion-vectors.enabled"] = "true"
 		maybe(2, "deletion-vectors.bitmap64", "true")
 	}
-	if r.IntN(5) == 0 { // dynamic buckets take one writer
-		c.Options["bucket"], c.Options["dynamic-bucket.target-row-num"], c.Writers = "-1", oneOf(r, "1", "3", "100"), 1
+	switch r.IntN(10) {
+	case 0, 1:
+		c.Options["bucket"] = "-1"
+	case 2, 3:
+		c.Options["bucket"] = "-2"
+		maybe(2, "postpone.default-bucket-num", "2", "3")
+		maybe(6, "postpone.batch-write-fixed-bucket", "false")
+	}
+	if m.crosses() {
+		c.Options["bucket"] = "-1"
+		maybe(3, "lookup.cache-max-memory-size", "300 b")
+	}
+	if c.Options["bucket"] == "-1" { // which takes one writer
+		c.Options["dynamic-bucket.target-row-num"], c.Writers = oneOf(r, "1", "3", "100"), 1
 	}
 	maybe(4, "num-levels", "3", "9")
 	if r.IntN(3) == 0 {

@@ -30,8 +30,8 @@ var (
 var aggregates = []aggregate{
 	{"sum", numbers, nil, false, true},
 	{"product", []string{"BIGINT", "DOUBLE"}, nil, false, true},
-	{"max", metaScalars, nil, false, true},
-	{"min", metaScalars, nil, false, true},
+	{"max", metaOrdered, nil, false, true},
+	{"min", metaOrdered, nil, false, true},
 	{"last_value", metaScalars, nil, true, false},
 	{"last_non_null_value", metaScalars, nil, true, true},
 	{"first_value", metaScalars, nil, true, true},
@@ -48,6 +48,10 @@ var aggregates = []aggregate{
 	{"nested_update", nestedRows, []string{"nested-key=id"}, true, true},
 	{"nested_update", nestedRows, []string{"count-limit=3"}, true, true},
 	{"nested_partial_update", nestedRows, []string{"nested-key=id"}, true, true},
+	{"rbm32", []string{"BYTES"}, nil, false, true},
+	{"rbm64", []string{"BYTES"}, nil, false, true},
+	{"hll_sketch", []string{"BYTES"}, nil, false, true},
+	{"theta_sketch", []string{"BYTES"}, nil, false, true},
 }
 
 // aggregateOf finds a function by name and whether a column's options are its own.
@@ -69,15 +73,6 @@ func aggregateOf(name string, option func(string) string) aggregate {
 // lists that no single value fills beyond a limit.
 func (a aggregate) values(typ string) maker {
 	few := func(all ...string) maker { return func(r *rand.Rand) string { return oneOf(r, all...) } }
-	list := func(n int, items ...string) maker {
-		return func(r *rand.Rand) string {
-			some := make([]string, r.IntN(n))
-			for i := range some {
-				some[i] = items[(r.IntN(2)+i*2)%len(items)] // keys of a map must differ
-			}
-			return "[" + strings.Join(some, ",") + "]"
-		}
-	}
 	switch {
 	case a.name == "product" && typ == "DOUBLE":
 		return few("1", "-1", "2", "0.5")
@@ -89,20 +84,33 @@ func (a aggregate) values(typ string) maker {
 		return few("1", "-1", "0")
 	case a.name == "listagg":
 		return few(`"a"`, `"b"`, `"c"`, `"ä"`)
+	case typ == "BYTES":
+		return drawnSets()
 	case typ == "ARRAY<INT>":
-		return list(4, "1", "2", "3", "null")
+		return listOf(4, "1", "2", "3", "null")
 	case typ == "ARRAY<STRING>":
-		return list(4, `"a"`, `"b"`, `"c"`)
+		return listOf(4, `"a"`, `"b"`, `"c"`)
 	case typ == "MAP<STRING, INT>":
-		return list(3, `["a",1]`, `["a",2]`, `["b",3]`, `["b",null]`)
+		return listOf(3, `["a",1]`, `["a",2]`, `["b",3]`, `["b",null]`)
 	case typ == "MAP<INT, STRING>":
-		return list(3, `[1,"x"]`, `[1,"y"]`, `[2,"z"]`, `[2,null]`)
+		return listOf(3, `[1,"x"]`, `[1,"y"]`, `[2,"z"]`, `[2,null]`)
 	case strings.HasPrefix(typ, "MAP"):
-		return list(3, `["a",{"x":1,"ts":"3"}]`, `["a",{"x":2,"ts":"10"}]`, `["b",{"x":3,"ts":"5"}]`, `["b",{"x":4,"ts":"4"}]`)
+		return listOf(3, `["a",{"x":1,"ts":"3"}]`, `["a",{"x":2,"ts":"10"}]`, `["b",{"x":3,"ts":"5"}]`, `["b",{"x":4,"ts":"4"}]`)
 	case typ == nestedRows[0]:
-		return list(4, `{"id":1,"x":"a"}`, `{"id":1,"x":null}`, `{"id":2,"x":"b"}`, `{"id":2,"x":"c"}`, `{"id":3,"x":"d"}`, `{"id":4,"x":"e"}`)
+		return listOf(4, `{"id":1,"x":"a"}`, `{"id":1,"x":null}`, `{"id":2,"x":"b"}`, `{"id":2,"x":"c"}`, `{"id":3,"x":"d"}`, `{"id":4,"x":"e"}`)
 	}
 	return valuesOf(typ)
+}
+
+// listOf draws lists of less than n items; keys of a map must differ.
+func listOf(n int, items ...string) maker {
+	return func(r *rand.Rand) string {
+		some := make([]string, r.IntN(n))
+		for i := range some {
+			some[i] = items[(r.IntN(2)+i*2)%len(items)]
+		}
+		return "[" + strings.Join(some, ",") + "]"
+	}
 }
 
 // drawFolded adds a column with a function.

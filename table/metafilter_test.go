@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"time"
 
 	"github.com/tidelake/tidelake/internal/model"
 	"github.com/tidelake/tidelake/schema"
@@ -21,9 +20,13 @@ const (
 
 // drawFilter draws a filter as text and as a function of the model's rows.
 func drawFilter(r *rand.Rand, sc *schema.Table) (string, func(map[int]any) truth) {
-	text, f := drawAtom(r, sc)
+	atom := func() (string, func(map[int]any) truth) {
+		a := drawAtom(r, sc)
+		return a.text(sc), func(row map[int]any) truth { return a.holds(sc, row) }
+	}
+	text, f := atom()
 	for range r.IntN(3) {
-		other, g := drawAtom(r, sc)
+		other, g := atom()
 		left := f
 		if r.IntN(2) == 0 {
 			text, f = fmt.Sprintf("(%s) AND %s", text, other), func(row map[int]any) truth { return min(left(row), g(row)) }
@@ -38,31 +41,47 @@ func drawFilter(r *rand.Rand, sc *schema.Table) (string, func(map[int]any) truth
 	return text, f
 }
 
-func drawAtom(r *rand.Rand, sc *schema.Table) (string, func(map[int]any) truth) {
+// metaAtom compares a column with a literal, or with null without one.
+type metaAtom struct {
+	Column, Op string
+	Literal    string `json:",omitempty"` // as JSON
+}
+
+func drawAtom(r *rand.Rand, sc *schema.Table) metaAtom {
 	f := sc.Fields[r.IntN(len(sc.Fields))]
 	for f.Type.Kind.Nested() || f.Type.Kind == schema.VarBinary {
 		f = sc.Fields[r.IntN(len(sc.Fields))]
 	}
-	name := "`" + f.Name + "`"
 	if r.IntN(6) == 0 {
-		return name + " IS NULL", func(row map[int]any) truth { return pickTruth(row[f.ID] == nil) }
+		return metaAtom{Column: f.Name, Op: "IS NULL"}
 	}
-	literal := valuesOf(typeName(f.Type))(r)
-	_, cells := model.New(&schema.Table{Fields: []schema.Field{f}}).Decode(fmt.Sprintf("{%q:%s}", f.Name, literal))
 	op := oneOf(r, "=", "<>", "<", "<=", ">", ">=")
 	if f.Type.Kind == schema.Boolean {
 		op = oneOf(r, "=", "<>")
 	}
-	if f.Type.Kind == schema.Decimal {
-		literal = strings.Trim(literal, `"`)
+	return metaAtom{f.Name, op, valuesOf(typeName(f.Type))(r)}
+}
+
+// text is the filter as the engine reads it.
+func (a metaAtom) text(sc *schema.Table) string {
+	literal := strings.ReplaceAll(a.Literal, `"`, "'")
+	if sc.Fields[sc.Index(a.Column)].Type.Kind == schema.Decimal {
+		literal = strings.Trim(literal, "'")
 	}
-	return fmt.Sprintf("%s %s %s", name, op, strings.ReplaceAll(literal, `"`, "'")), func(row map[int]any) truth {
-		if row[f.ID] == nil {
-			return unknown
-		}
-		c := model.Compare(row[f.ID], cells[f.ID])
-		return pickTruth(map[string]bool{"=": c == 0, "<>": c != 0, "<": c < 0, "<=": c <= 0, ">": c > 0, ">=": c >= 0}[op])
+	return strings.TrimSpace(fmt.Sprintf("`%s` %s %s", a.Column, a.Op, literal))
+}
+
+// holds says what it is of a row of the model.
+func (a metaAtom) holds(sc *schema.Table, row map[int]any) truth {
+	f := sc.Fields[sc.Index(a.Column)]
+	if a.Op == "IS NULL" {
+		return pickTruth(row[f.ID] == nil)
 	}
+	if row[f.ID] == nil {
+		return unknown
+	}
+	c := model.Compare(row[f.ID], valueOf(f, a.Literal))
+	return pickTruth(map[string]bool{"=": c == 0, "<>": c != 0, "<": c < 0, "<=": c <= 0, ">": c > 0, ">=": c >= 0}[a.Op])
 }
 
 func pickTruth(b bool) truth {
@@ -74,12 +93,4 @@ func pickTruth(b bool) truth {
 
 func typeName(t schema.Type) string {
 	return strings.TrimSuffix(t.String(), " NOT NULL")
-}
-
-func date(text string) time.Time {
-	at, err := time.Parse(time.DateOnly, text)
-	if err != nil {
-		panic(err)
-	}
-	return at
 }

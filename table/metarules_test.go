@@ -2,35 +2,38 @@ package table_test
 
 import (
 	"cmp"
-	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/tidelake/tidelake/internal/model"
+	"github.com/tidelake/tidelake/internal/rowjson"
 	"github.com/tidelake/tidelake/schema"
 )
 
 // rules leave out the rows whose effect depends on when versions were merged,
 // in Paimon too; docs/merging.md says which these are and why.
 type rules struct {
-	model *model.Table
-	past  map[string]map[string]*past // by partition and key
-	fresh map[string]bool             // partitions that rows of this step replaced; nil if rows replace none
+	model *model.Table     // after the steps so far
+	past  map[string]*past // by key
+	fresh map[string]bool  // partitions that rows of this step replaced; nil if rows replace none
 }
 
 // past is what a key has seen.
 type past struct {
+	home           string // its partition, that of its first row
 	inserted, dead bool
 	lost           map[int]any            // the greatest sequence among its deletes
 	newest         map[string]map[int]any // the row with the greatest sequence, by sequence
 }
 
 func newRules(m metaTable) (*rules, error) {
-	sc, err := m.schema(map[string]string{"bucket": "1"})
+	sc, err := m.schema(nil)
 	if err != nil {
 		return nil, err
 	}
-	return &rules{model: model.New(sc), past: map[string]map[string]*past{}}, nil
+	return &rules{model: model.New(sc), past: map[string]*past{}}, nil
 }
 
 func (u *rules) option(key string) string { return u.model.Schema.Options[key] }
@@ -46,35 +49,39 @@ func (u *rules) fields(names string) []schema.Field {
 	return out
 }
 
-// begin forgets keys whose partitions a step replaces.
+// begin forgets keys whose partitions a step replaces. It fails if the step
+// itself may not come now.
 func (u *rules) begin(s metaStep) error {
 	u.fresh = nil
 	switch {
 	case s.Do == "alter":
-		return s.alter(u.model)
+		return s.apply(u.model)
 	case s.Do == "drop" || s.Do == "overwrite" && (len(s.Inside) > 0 || len(u.model.Schema.PartitionKeys) == 0):
-		for part := range u.past {
-			if len(s.Inside) == 0 || part == s.Inside["p"]+" " {
-				delete(u.past, part)
-			}
-		}
+		u.forget(func(part string) bool { return len(s.Inside) == 0 || part == s.Inside["p"]+" " })
 	case s.Do == "overwrite":
 		u.fresh = map[string]bool{}
+	case s.Do == "delete" || s.Do == "update":
+		rows, err := s.changed(u.model)
+		for _, row := range rows {
+			if err == nil && !u.allow(row) {
+				err = fmt.Errorf("row %s may not come now", row)
+			}
+		}
+		return err
 	}
 	return nil
 }
 
-// alter gives a model the schema that follows its own.
-func (s metaStep) alter(m *model.Table) error {
-	changes, err := schema.ParseChange(s.Change[0], s.Change[1])
-	if err != nil {
-		return err
+// end takes a step in, with its rows.
+func (u *rules) end(s metaStep) error {
+	if s.Do == "alter" {
+		return nil // is in already
 	}
-	next, err := m.Schema.Alter(changes, true, 1)
-	if err == nil {
-		m.Alter(next)
-	}
-	return err
+	return s.apply(u.model)
+}
+
+func (u *rules) forget(gone func(part string) bool) {
+	maps.DeleteFunc(u.past, func(_ string, p *past) bool { return gone(p.home) })
 }
 
 // allow tells whether a row may come now, and remembers it if it may.
@@ -84,19 +91,18 @@ func (u *rules) allow(line string) bool {
 		return u.fresh == nil // it would replace a partition by nothing, or not: see dynamic overwrites
 	}
 	part, key := u.model.Place(row)
-	p := &past{newest: map[string]map[int]any{}}
-	if replaces := u.fresh != nil && !u.fresh[part]; !replaces && u.past[part][key] != nil {
-		p = u.past[part][key]
+	p, replaces := u.past[key], u.fresh != nil && !u.fresh[part]
+	if p == nil || replaces {
+		p = &past{home: part, newest: map[string]map[int]any{}}
 	}
 	if !u.allowed(p, kind, row) {
 		return false
 	}
-	if u.past[part] == nil || u.fresh != nil && !u.fresh[part] {
-		u.past[part] = map[string]*past{}
-	}
-	if u.past[part][key] = p; u.fresh != nil {
+	if replaces {
+		u.forget(func(old string) bool { return old == part })
 		u.fresh[part] = true
 	}
+	u.past[key] = p
 	return true
 }
 
@@ -266,7 +272,8 @@ func (u *rules) groups() (groups map[string]bool, folds bool) {
 // empty tells whether a row of some kind must say nothing in a column.
 func (u *rules) empty(kind, column string) bool {
 	groups, _ := u.groups()
-	if len(groups) == 0 || kind != "-D" && kind != "-U" || slices.Contains(u.model.Schema.PrimaryKeys, column) {
+	sc := u.model.Schema
+	if len(groups) == 0 || kind != "-D" && kind != "-U" || slices.Contains(sc.PrimaryKeys, column) || slices.Contains(sc.PartitionKeys, column) {
 		return false
 	}
 	for sequence := range groups {
@@ -291,30 +298,34 @@ func (u *rules) order(sequence []schema.Field, a, b map[int]any) int {
 	return 0
 }
 
-// allowed tells whether all rows of a case may come in their order.
+// allowed tells whether all steps and rows of a case may come in their order.
 func (c metaCase) allowed() bool {
 	u, err := newRules(c.Table)
 	if err != nil {
 		return false
 	}
 	for _, s := range c.Steps {
-		if u.begin(s) != nil {
+		if u.begin(s) != nil || !u.fit(s.Rows) || u.end(s) != nil {
 			return false
 		}
-		for _, row := range s.Rows {
-			var cells map[string]any
-			if err := json.Unmarshal([]byte(row), &cells); err != nil {
-				return false
-			}
-			delete(cells, "_kind")
-			for name := range cells {
-				if u.model.Schema.Index(name) < 0 {
-					return false
-				}
-			}
-			if !u.allow(row) {
-				return false
-			}
+	}
+	return true
+}
+
+// fit tells whether rows are rows of the table, and may come now.
+func (u *rules) fit(rows []string) bool {
+	dec, err := rowjson.NewDecoder(u.model.Schema.Fields, rowjson.Options{})
+	if err != nil {
+		return false
+	}
+	defer func() {
+		if rec, _ := dec.Flush(); rec != nil {
+			rec.Release()
+		}
+	}()
+	for i, row := range packed(u.model.Schema, rows) {
+		if dec.Row([]byte(row)) != nil || !u.allow(rows[i]) {
+			return false
 		}
 	}
 	return true

@@ -138,7 +138,7 @@ func spilled(t *testing.T, m metaTable, config map[string]string, parts [][]stri
 	tab := spillingIn(t, st, dir)
 	w := newWriter(t, tab, "")
 	for _, rows := range parts {
-		if err := write(t, w, tab, rows...); err != nil {
+		if err := write(t, w, tab, packed(sc, rows)...); err != nil {
 			t.Fatal(err)
 		}
 	}

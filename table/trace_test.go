@@ -99,6 +99,10 @@ func (c traceCase) check(t *testing.T, steps []json.RawMessage, want []string) {
 		}
 	}
 	expect(t, tab, table.ScanOptions{}, want...)
+	for i, line := range want {
+		_, row := m.Decode(line)
+		want[i] = m.Line(row, sc.Fields)
+	}
 	rows, err := m.Rows()
 	var got []string
 	for _, row := range rows {

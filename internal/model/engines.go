@@ -14,62 +14,49 @@ import (
 // looked up for it.
 func (t *Table) merge(versions []version) (version, error) {
 	sorted := slices.Clone(versions)
-	slices.SortStableFunc(sorted, func(a, b version) int {
-		return cmp.Or(t.bySequence(a.cells, b.cells), cmp.Compare(a.seq, b.seq))
-	})
+	slices.SortStableFunc(sorted, func(a, b version) int { return t.bySequence(a.cells, b.cells) })
 	out := sorted[len(sorted)-1]
 	out.commit = versions[len(versions)-1].commit
 	engine := t.option("merge-engine")
-	if len(sorted) == 1 && !t.alone || engine == "" || engine == "deduplicate" {
+	switch {
+	case len(sorted) == 1 && !t.alone || engine == "" || engine == "deduplicate":
 		return out, nil
+	case engine != "first-row":
+		return out, t.fold(&out, sorted, engine == "partial-update")
+	case slices.ContainsFunc(sorted, func(v version) bool { return v.kind.Retracts() }):
+		return out, errors.New("first-row takes no deletes")
 	}
-	if engine == "first-row" {
-		if slices.ContainsFunc(sorted, func(v version) bool { return v.kind.Retracts() }) {
-			return out, errors.New("first-row takes no deletes")
-		}
-		out.cells = sorted[0].cells
-		return out, nil
-	}
-	err := t.fold(&out, sorted, engine == "partial-update")
-	return out, err
+	out.cells = sorted[0].cells
+	return out, nil
 }
 
 // bySequence compares rows by the sequence fields; null comes first in either order.
-func (t *Table) bySequence(a, b cells) int {
+func (t *Table) bySequence(a, b cells) (order int) {
+	descending := t.option("sequence.field.sort-order") == "descending"
 	for _, f := range t.fields(t.option("sequence.field")) {
 		x, y := a[f.ID], b[f.ID]
-		if c := Compare(x, y); c != 0 {
-			return either(x != nil && y != nil && t.option("sequence.field.sort-order") == "descending", -c, c).(int)
-		}
+		order = cmp.Or(order, either(descending && x != nil && y != nil, Compare(y, x), Compare(x, y)))
 	}
-	return 0
+	return order
 }
 
-// column is a fold with its place among the columns.
-type column struct {
-	fold
-	bare     bool      // no aggregate function was given
-	sequence []*column // of its sequence group, itself perhaps among them
-}
-
-func (t *Table) columns() []*column {
+func (t *Table) columns(partial bool) []*column {
 	var out []*column
-	bySequence := t.fields(t.option("sequence.field"))
-	partial := t.option("merge-engine") == "partial-update"
+	bySequence := strings.Split(t.option("sequence.field"), ",")
 	for _, f := range t.Schema.Fields {
 		fn := cmp.Or(t.option("fields."+f.Name+".aggregate-function"), t.option("fields.default-aggregate-function"))
-		c := &column{fold{field: f, fn: cmp.Or(fn, "last_non_null_value"), options: t.Schema.Options}, fn == "", nil}
+		c := &column{field: f, fn: cmp.Or(fn, "last_non_null_value"), bare: fn == "", options: t.Schema.Options}
 		switch {
-		case slices.Contains(t.Schema.PrimaryKeys, f.Name):
+		case slices.Contains(slices.Concat(t.Schema.PrimaryKeys, t.Schema.PartitionKeys), f.Name):
 			c.fn = "primary-key"
-		case !partial && slices.ContainsFunc(bySequence, func(s schema.Field) bool { return s.ID == f.ID }):
+		case !partial && slices.Contains(bySequence, f.Name):
 			c.fn = "last_value"
 		}
 		out = append(out, c)
 	}
-	for key, names := range t.Schema.Options {
-		if name, ok := strings.CutSuffix(strings.TrimPrefix(key, "fields."), ".sequence-group"); ok {
-			t.group(out, strings.Split(name, ","), strings.Split(names, ","))
+	for key, members := range t.Schema.Options {
+		if names, ok := strings.CutSuffix(strings.TrimPrefix(key, "fields."), ".sequence-group"); ok {
+			t.group(out, strings.Split(names, ","), strings.Split(members, ","))
 		}
 	}
 	return out
@@ -86,112 +73,82 @@ func (t *Table) group(all []*column, sequence, members []string) {
 	}
 	for _, name := range members {
 		c := all[t.Schema.Index(name)]
-		c.sequence = order
-		if c.bare {
-			c.fn = "last_value"
-		}
+		c.sequence, c.fn = order, either(c.bare, "last_value", c.fn)
 	}
 }
 
-// standing of a version in a sequence group.
-const (
-	current = iota
-	late
-	silent // says nothing about the group
-)
-
-func (c *column) standing(v version) int {
-	order, any := 0, len(c.sequence) == 0
+// standing tells whether a version says nothing about a column's sequence
+// group, and whether it is late there.
+func (c *column) standing(v version) (silent, late bool) {
+	silent, order := len(c.sequence) > 0, 0
 	for _, s := range c.sequence {
-		any = any || v.cells[s.field.ID] != nil
+		silent = silent && v.cells[s.field.ID] == nil
 		order = cmp.Or(order, Compare(v.cells[s.field.ID], s.value))
 	}
-	switch {
-	case !any:
-		return silent
-	case order < 0:
-		return late
-	}
-	return current
+	return silent, order < 0
 }
 
 // fold is aggregation and partial-update, column by column.
 func (t *Table) fold(out *version, sorted []version, partial bool) error {
-	columns, inserted := t.columns(), !partial
+	columns, inserted, gone := t.columns(partial), !partial, false
 	for i, v := range sorted {
-		takes, err := t.takes(columns, v, partial)
-		if err != nil {
-			return err
-		}
-		if takes == removes || partial && i == 0 && v.kind.Retracts() {
+		merges, removes, err := t.effect(columns, v, partial)
+		if removes || partial && i == 0 && v.kind.Retracts() {
 			for _, c := range columns {
 				c.value = v.cells[c.field.ID]
 			}
 		}
-		if takes == merges {
+		if merges {
 			inserted = inserted || !v.kind.Retracts()
-			if err := step(columns, v, partial); err != nil {
-				return err
-			}
+			err = step(columns, v, partial)
 		}
-		out.kind = either(takes == removes || !inserted, schema.Delete, schema.Insert).(schema.RowKind)
+		if gone = removes; err != nil {
+			return err
+		}
 	}
-	out.cells = cells{}
+	out.kind, out.cells = either(gone || !inserted, schema.Delete, schema.Insert), cells{}
 	for _, c := range columns {
 		out.cells[c.field.ID] = c.value
 	}
 	return nil
 }
 
-// What a version does to its key.
-const (
-	merges = iota
-	removes
-	nothing
-)
-
-func (t *Table) takes(columns []*column, v version, partial bool) (int, error) {
+// effect tells whether a version is merged into its key, or removes it, or neither.
+func (t *Table) effect(columns []*column, v version, partial bool) (merges, removes bool, err error) {
 	deletes := v.kind == schema.Delete
 	switch {
 	case !v.kind.Retracts():
-		return merges, nil
-	case !partial && deletes && t.option("aggregation.remove-record-on-delete") == "true":
-		return removes, nil
+		return true, false, nil
 	case !partial:
-		return merges, nil
-	case t.option("ignore-delete") == "true":
-		return nothing, nil
+		removes = deletes && t.option("aggregation.remove-record-on-delete") == "true"
+		return !removes, removes, nil
 	case t.option("partial-update.remove-record-on-delete") == "true":
-		return either(deletes, removes, nothing).(int), nil
+		return false, deletes, nil
 	case !slices.ContainsFunc(columns, func(c *column) bool { return c.sequence != nil }):
-		return 0, errors.New("partial-update takes no deletes")
+		return false, false, errors.New("partial-update takes no deletes")
 	}
 	for _, f := range t.fields(t.option("partial-update.remove-record-on-sequence-group")) {
-		if deletes && columns[t.Schema.Index(f.Name)].standing(v) == current {
-			return removes, nil
-		}
+		silent, late := columns[t.Schema.Index(f.Name)].standing(v)
+		removes = removes || deletes && !silent && !late
 	}
-	return merges, nil
+	return !removes, removes, nil
 }
 
-func step(columns []*column, v version, partial bool) error {
-	standings := make([]int, len(columns))
-	for i, c := range columns { // before any sequence moves
-		standings[i] = c.standing(v)
+func step(columns []*column, v version, partial bool) (err error) {
+	for _, c := range columns { // before any sequence moves
+		c.silent, c.late = c.standing(v)
 	}
-	for i, c := range columns {
-		in, retracts, standing := v.cells[c.field.ID], v.kind.Retracts(), standings[i]
+	for _, c := range columns {
+		in, retracts := v.cells[c.field.ID], v.kind.Retracts()
 		switch {
-		case standing == silent, retracts && partial && c.sequence == nil, retracts && standing == late && c.bare:
+		case c.silent, retracts && partial && c.sequence == nil, retracts && c.late && c.bare:
 		case retracts:
-			if err := c.retract(in); err != nil {
-				return err
-			}
-		case standing == late:
-			c.late(in)
+			err = errors.Join(err, c.retract(in))
+		case c.late && c.fn != "collect": // it belongs before what there is
+			c.value = c.agg(in, c.value)
 		default:
 			c.value = c.agg(c.value, in)
 		}
 	}
-	return nil
+	return err
 }

@@ -24,7 +24,6 @@ import (
 // panics on input that tests cannot mean.
 type Table struct {
 	Schema   *schema.Table // the newest
-	arrived  int64
 	commit   int
 	versions []version // in order of arrival
 	alone    bool      // single versions are merged now
@@ -33,7 +32,6 @@ type Table struct {
 // version is one row as it was written, or several merged into one.
 type version struct {
 	kind      schema.RowKind
-	seq       int64
 	commit    int
 	part, key string
 	cells     cells
@@ -49,10 +47,7 @@ func (t *Table) option(key string) string { return t.Schema.Options[key] }
 
 // fields are columns named with commas between.
 func (t *Table) fields(names string) []schema.Field {
-	if names == "" {
-		return nil
-	}
-	out, err := t.Schema.FieldsByName(strings.Split(names, ","))
+	out, err := t.Schema.FieldsByName(strings.FieldsFunc(names, func(r rune) bool { return r == ',' }))
 	must(err)
 	return out
 }
@@ -61,14 +56,30 @@ func (t *Table) fields(names string) []schema.Field {
 func (t *Table) Write(rows ...string) {
 	t.commit++
 	for _, line := range rows {
-		t.arrived++
 		kind, row := t.Decode(line)
 		part, key := t.Place(row)
-		v := version{kind, t.arrived, t.commit, part, key, row}
 		if !(kind.Retracts() && t.option("ignore-delete") == "true" || kind == schema.UpdateBefore && t.option("ignore-update-before") == "true") {
-			t.versions = append(t.versions, v)
+			t.versions = append(t.versions, t.moved(version{kind, t.commit, part, key, row}))
 		}
 	}
+}
+
+// moved is for keys that do not say their partition: deduplicate leaves the
+// versions in another one behind, other engines keep the key where it lies.
+func (t *Table) moved(v version) version {
+	elsewhere := func(o version) bool { return o.key == v.key && o.part != v.part }
+	at := slices.IndexFunc(t.versions, elsewhere)
+	switch engine := t.option("merge-engine"); {
+	case at < 0:
+	case engine == "" || engine == "deduplicate":
+		t.versions = slices.DeleteFunc(t.versions, elsewhere)
+	default:
+		for _, f := range t.Schema.PartitionFields() {
+			v.cells[f.ID] = t.versions[at].cells[f.ID]
+		}
+		v.part = t.versions[at].part
+	}
+	return v
 }
 
 // Decode reads a JSON row by field id.
@@ -89,8 +100,7 @@ func (t *Table) Decode(line string) (schema.RowKind, map[int]any) {
 // id is the text of some columns of a row.
 func (t *Table) id(row cells, names []string) (out string) {
 	for _, name := range names {
-		f := t.Schema.Fields[t.Schema.Index(name)]
-		out += encode(f.Type, row[f.ID], false) + " "
+		out += encode(row[t.Schema.Fields[t.Schema.Index(name)].ID], false) + " "
 	}
 	return out
 }
@@ -111,18 +121,16 @@ func (t *Table) Drop(inside map[string]string) {
 // none the partitions that the rows touch, by the rows. A table without
 // partitions is replaced whole.
 func (t *Table) Overwrite(inside map[string]string, rows ...string) {
-	old := t.versions
-	t.versions = nil
+	at := len(t.versions)
 	t.Write(rows...)
-	added := t.versions
-	t.versions = old
+	added := slices.Clone(t.versions[at:])
+	t.versions = t.versions[:at]
 	if inside != nil || len(t.Schema.PartitionKeys) == 0 {
 		t.Drop(inside)
 	}
-	for _, v := range added {
-		t.versions = slices.DeleteFunc(t.versions, func(o version) bool { return o.part == v.part })
-	}
-	t.versions = append(t.versions, added...)
+	t.versions = append(slices.DeleteFunc(t.versions, func(old version) bool {
+		return slices.ContainsFunc(added, func(v version) bool { return v.part == old.part })
+	}), added...)
 }
 
 // Alter goes on with another schema. Types may only change to wider numbers, and
@@ -185,18 +193,17 @@ func (t *Table) Rows() ([]map[int]any, error) {
 }
 
 // Line prints some columns of a row. Lists whose order Paimon leaves open are
-// printed sorted, and so are maps.
+// printed sorted, and so are maps and sets.
 func (t *Table) Line(row map[int]any, columns []schema.Field) string {
 	items := make([]string, len(columns))
 	for i, f := range columns {
 		fn := t.option("fields." + f.Name + ".aggregate-function")
-		items[i] = id(f.Name) + ":" + encode(f.Type, row[f.ID], fn == "collect" || strings.HasPrefix(fn, "nested"))
+		items[i] = id(f.Name) + ":" + encode(row[f.ID], f.Type.Kind == schema.Map || strings.HasPrefix(fn, "nested") || slices.Contains(collects, fn))
 	}
 	return "{" + strings.Join(items, ",") + "}"
 }
 
-// Place is the text of a row's partition and of its whole key.
+// Place is the text of a row's partition and of its key.
 func (t *Table) Place(row map[int]any) (partition, key string) {
-	partition = t.id(row, t.Schema.PartitionKeys)
-	return partition, partition + t.id(row, t.Schema.PrimaryKeys)
+	return t.id(row, t.Schema.PartitionKeys), t.id(row, t.Schema.PrimaryKeys)
 }

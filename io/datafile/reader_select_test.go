@@ -98,6 +98,22 @@ func TestSkippedPagesAreNotRead(t *testing.T) {
 	}
 }
 
+// A column of which the file does not say where its pages lie is stepped through
+// page by page, also where these are larger than what is read ahead.
+func TestPagesLargerThanWhatIsReadAheadAreSteppedOver(t *testing.T) {
+	fields := fieldsOf(t, "id BIGINT NOT NULL", "text STRING")
+	rec := randomBatch(t, fields, 20_000, 8)
+	defer rec.Release()
+	data := writeArrow(t, rec, 1<<20, nil, parquet.WithDataPageSize(4000), parquet.WithPageIndexEnabled(true), parquet.WithPageIndexEnabledFor("text", false),
+		parquet.WithDictionaryDefault(false), parquet.WithBatchSize(50))
+	for _, ahead := range []int64{1, 500, 5000, 0} {
+		opts := ReaderOptions{Format: "parquet", Fields: fields, Keep: between(15_000, 15_100), ReadAhead: ahead}
+		if n := sameAs(t, data, rec, opts); n < 101 || n > 3000 {
+			t.Errorf("%d rows read", n)
+		}
+	}
+}
+
 func TestStatisticsOfEveryType(t *testing.T) {
 	fields := everyType(t)
 	rec := randomBatch(t, fields, 3000, 9)

@@ -19,9 +19,9 @@ import (
 	"github.com/tidelake/tidelake/schema"
 )
 
-// preloadBytes is how much of a row group is read at its start, neighbouring
-// columns together. Larger row groups are read column by column, ahead of need.
-const preloadBytes = 8 << 20
+// preloadMost bounds a row group that is read at its start, neighbouring columns
+// together. Larger row groups are read column by column, ahead of need.
+const preloadMost = 8 << 20
 
 // preloadGap is what is read in vain to join two columns.
 const preloadGap = 64 << 10
@@ -202,6 +202,14 @@ func (c *colReader) compressed(g *rowGroup) (n int64) {
 	return n
 }
 
+// preloadBytes is less where little is to be read ahead, but a page of each column.
+func (p *parquetFile) preloadBytes() int64 {
+	if p.opts.ReadAhead == 0 {
+		return preloadMost
+	}
+	return min(preloadMost, max(preloadMost/4, p.opts.ReadAhead*int64(len(p.cols))))
+}
+
 // preload reads the wanted chunks of a small row group in few requests.
 func (p *parquetFile) preload(g *rowGroup) error {
 	type want struct {
@@ -221,7 +229,7 @@ func (p *parquetFile) preload(g *rowGroup) error {
 			all = append(all, w)
 		}
 	}
-	if total > preloadBytes {
+	if total > p.preloadBytes() {
 		return nil
 	}
 	slices.SortFunc(all, func(a, b want) int { return int(min(max(a.off-b.off, -1), 1)) })

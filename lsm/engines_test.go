@@ -274,9 +274,12 @@ func (w *world) mergeFolded(t testing.TB, e *modelEngine, runs []Run, stored []f
 			names = append(names, f.Name)
 		}
 	}
-	m, err := NewMerge(runs, MergeSpec{Schema: w.schema, Key: w.key, Sequence: w.seq, SequenceDescending: w.desc, Engine: e.engine,
+	spec := MergeSpec{Schema: w.schema, Key: w.key, Sequence: w.seq, SequenceDescending: w.desc, Engine: e.engine,
 		Output: names, WithSequence: true, WithKind: true, DropDeletes: drop,
-		BatchRows: []int{0, 1, 10, 200}[w.rng.IntN(4)], Parallel: w.rng.IntN(4), Alloc: w.mem})
+		BatchRows: []int{0, 1, 10, 200}[w.rng.IntN(4)], Parallel: w.rng.IntN(4), Alloc: w.mem}
+	runs, release := w.joinSome(t, runs, &spec)
+	defer release()
+	m, err := NewMerge(runs, spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -162,6 +162,52 @@ func ExampleBuffer_Sorted() {
 	// 3 plum 4
 }
 
+// Runs that are too many to be merged at once are joined first: a joined run
+// has all their rows, and how old the file of each is.
+func ExampleJoin() {
+	spec := lsm.MergeSpec{Schema: stock, Key: []string{"item"}, Output: []string{"item", "count"}}
+	var runs []lsm.Run
+	for i, rec := range []arrow.RecordBatch{
+		changes([]string{"apple", "apple"}, []int64{1, 2}),
+		changes([]string{"apple", "pear"}, []int64{3, 4}),
+	} {
+		b, err := lsm.NewBuffer(lsm.BufferSpec{Schema: stock, Key: []string{"item"}})
+		if err != nil {
+			panic(err)
+		}
+		b.Add(rec, nil, nil)
+		rec.Release()
+		if _, err = b.Flush(0, func(physical arrow.RecordBatch) error {
+			physical.Retain()
+			runs = append(runs, &memoryRun{physical, 1 - i})
+			return nil
+		}); err != nil {
+			panic(err)
+		}
+	}
+	m, err := lsm.Join(runs, spec)
+	if err != nil {
+		panic(err)
+	}
+	defer m.Close()
+	joined, err := m.Next()
+	if err != nil {
+		panic(err)
+	}
+	defer joined.Release()
+	for i := range int(joined.NumRows()) {
+		var cells []string
+		for c, col := range joined.Columns() {
+			cells = append(cells, joined.ColumnName(c)+"="+col.ValueStr(i))
+		}
+		fmt.Println(strings.Join(cells, " "))
+	}
+	// Output:
+	// _SEQUENCE_NUMBER=0 _VALUE_KIND=0 item=apple count=3 _LEVEL=0
+	// _SEQUENCE_NUMBER=1 _VALUE_KIND=0 item=apple count=2 _LEVEL=1
+	// _SEQUENCE_NUMBER=1 _VALUE_KIND=0 item=pear count=4 _LEVEL=0
+}
+
 // Five runs in level 0 trigger a compaction into the highest level.
 func ExamplePicker() {
 	var files []manifest.DataFile

@@ -2,6 +2,7 @@ package lsm
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -123,9 +124,12 @@ func checkMerge(t testing.TB, w *world) {
 	for _, f := range w.schema.Fields() {
 		names = append(names, f.Name)
 	}
-	m, err := NewMerge(runs, MergeSpec{Schema: w.schema, Key: w.key, Sequence: w.seq, SequenceDescending: w.desc,
+	mergeSpec := MergeSpec{Schema: w.schema, Key: w.key, Sequence: w.seq, SequenceDescending: w.desc,
 		Output: names, WithKeys: w.rng.IntN(2) == 0, WithSequence: true, WithKind: true, DropDeletes: drop,
-		BatchRows: []int{0, 1, 10, 200}[w.rng.IntN(4)], Parallel: w.rng.IntN(4), Alloc: w.mem})
+		BatchRows: []int{0, 1, 10, 200}[w.rng.IntN(4)], Parallel: w.rng.IntN(4), Alloc: w.mem}
+	runs, release := w.joinSome(t, runs, &mergeSpec)
+	defer release()
+	m, err := NewMerge(runs, mergeSpec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +139,36 @@ func checkMerge(t testing.TB, w *world) {
 	}
 	w.checkStored(t, out, want)
 	releaseAll(out)
+}
+
+// joinSome joins random runs, some of them again, ahead of a merge by spec. It
+// must not change what the merge gives. Release them behind it.
+func (w *world) joinSome(t testing.TB, runs []Run, spec *MergeSpec) (_ []Run, release func()) {
+	var made []*sliceRun
+	for range w.rng.IntN(4) {
+		w.rng.Shuffle(len(runs), func(i, j int) { runs[i], runs[j] = runs[j], runs[i] })
+		n := w.rng.IntN(len(runs) + 1)
+		m, err := Join(slices.Clone(runs[:n]), *spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		joined := &sliceRun{name: "joined", rank: 1 << 20} // each row has its own
+		out := collect(t, m)
+		for _, rec := range out {
+			w.cut(joined, rec)
+		}
+		releaseAll(out)
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, joined)
+		runs, spec.Versions = append(runs[n:], joined), true
+	}
+	return runs, func() {
+		for _, r := range made {
+			r.release()
+		}
+	}
 }
 
 // cut appends rec to a run in random pieces, empty ones among them.

@@ -239,7 +239,7 @@ func (m *Merge) dropOutdated(items []item) []item {
 	return kept
 }
 
-func (m *Merge) level(r vector.Ref) int { return m.spec.Levels[m.slots.at(r.Source()).rank] }
+func (m *Merge) level(r vector.Ref) int { return m.spec.Levels[m.slots.at(r.Source()).rankOf(r.Row())] }
 
 // choose appends the rows that the engine picks.
 func (m *Merge) choose(items []item) (err error) {

@@ -17,6 +17,7 @@ type slot struct {
 	rec      arrow.RecordBatch
 	n        int
 	rank     int
+	ranks    []int32 // of each row, nil where rank is that of all
 	keys     vector.Keys
 	words    []uint64 // of keys that are not exact: valid for skip
 	skip     int
@@ -74,6 +75,7 @@ type columnIndex struct {
 	gathers  []int
 	sequence int
 	kind     int
+	rank     int // -1 where the run tells it by batch
 }
 
 func (t *slotTable) find(c *columnIndex, r Run, s *arrow.Schema) error {
@@ -113,6 +115,12 @@ func (t *slotTable) find(c *columnIndex, r Run, s *arrow.Schema) error {
 	}
 	if c.kind, err = look(kindField.Name); err != nil {
 		return err
+	}
+	c.rank = -1
+	if s.HasField(rankField.Name) {
+		if c.rank, err = look(rankField.Name); err != nil {
+			return err
+		}
 	}
 	c.schema = s
 	return nil
@@ -188,7 +196,7 @@ func wantColumn(r Run, name string, c arrow.Array, dt arrow.DataType, nullable b
 	return nil
 }
 
-// system reads sequence numbers and kinds.
+// system reads sequence numbers, kinds and ranks.
 func (s *slot) system(r *runState) error {
 	seq, kind := s.rec.Column(r.cols.sequence), s.rec.Column(r.cols.kind)
 	if err := wantColumn(r.run, sequenceField.Name, seq, sequenceField.Type, false); err != nil {
@@ -198,6 +206,13 @@ func (s *slot) system(r *runState) error {
 		return err
 	}
 	s.seq, s.kind = seq.(*array.Int64).Int64Values(), kind.(*array.Int8).Int8Values()
+	if r.cols.rank >= 0 {
+		ranks := s.rec.Column(r.cols.rank)
+		if err := wantColumn(r.run, rankField.Name, ranks, rankField.Type, false); err != nil {
+			return err
+		}
+		s.ranks = ranks.(*array.Int32).Int32Values()
+	}
 	var any, odd int8
 	for _, k := range s.kind {
 		any |= k
@@ -361,7 +376,14 @@ func (t *slotTable) compareVersions(a, b vector.Ref) int {
 	if c := cmp.Compare(x.seq[a.Row()], y.seq[b.Row()]); c != 0 {
 		return c
 	}
-	return cmp.Compare(y.rank, x.rank)
+	return cmp.Compare(y.rankOf(b.Row()), x.rankOf(a.Row()))
+}
+
+func (s *slot) rankOf(row int) int {
+	if s.ranks != nil {
+		return int(s.ranks[row])
+	}
+	return s.rank
 }
 
 func (t *slotTable) kind(r vector.Ref) int8 { return t.slots[r.Source()].kind[r.Row()] }

@@ -118,12 +118,14 @@ type Options struct {
 	set map[string]string // every option given, former names replaced by today's
 }
 
-// SpillOptions say what becomes of a full write buffer.
+// SpillOptions say what becomes of a full write buffer, and of the runs that are
+// too many to be merged at once.
 type SpillOptions struct {
-	On          bool   // sorted runs on local disk, not files of the table
-	DiskBytes   int64  // that one writer may use
-	MergeBytes  int64  // of memory that merging the runs of a bucket may take
-	FanIn       int    // runs that are merged at once
+	On          bool   // full buffers become sorted runs on local disk, not files of the table
+	DiskBytes   int64  // that one writer, or one merge, may use
+	MergeBytes  int64  // of memory that the runs which are merged at once may take
+	FanIn       int    // spilled runs that are merged at once
+	Threshold   int    // sorted runs of files that are merged at once, 0: by MergeBytes
 	Compression string // "zstd", "lz4" or "none"
 	ZstdLevel   int
 }

@@ -113,6 +113,14 @@ func (r *optionReader) int(key string, low int64) int {
 	return int(n)
 }
 
+// fanIn is a number of runs, at least two, or 0 where it is not given.
+func (r *optionReader) fanIn(key string) int {
+	if _, given := r.lookup(key); !given {
+		return 0
+	}
+	return r.int(key, 2)
+}
+
 func (r *optionReader) long(key string, low int64) int64 {
 	n, ok := take(r, key, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
 	if ok && n < low {
@@ -302,6 +310,7 @@ func (o *Options) parseMerging(r *optionReader) {
 	o.Spill = SpillOptions{
 		On: r.bool("write-buffer-spillable"), DiskBytes: r.size("write-buffer-spill.max-disk-size", 0),
 		MergeBytes: r.size("sort-spill-buffer-size", 1), FanIn: r.int("local-sort.max-num-file-handles", 2),
+		Threshold:   r.fanIn("sort-spill-threshold"),
 		Compression: r.codec("spill-compression"), ZstdLevel: r.int("spill-compression.zstd-level", 1),
 	}
 	o.OverwriteUpgrade = r.bool("overwrite-upgrade")

@@ -168,7 +168,7 @@ func (t *Table) joinFiles(ctx context.Context, key bucketKey, files []manifest.D
 		ranked[i] = rankedFile{f, i}
 	}
 	out := rolling{files: maker, dir: r.dir, id: t.world.NewID(), next: files[0].MinSequence}
-	from := &countedSource{r.newRun(ctx, ranked, false, int(min(8192, max(128, mergedBytes/rowBytes(t.schema.Fields, files))))), progress}
+	from := &countedSource{r.newRun(ctx, ranked, false, int(min(8192, max(128, mergedBytes/rowBytes(t.schema.Fields, len(t.schema.Fields), files))))), progress}
 	err = errors.Join(copyRows(ctx, from, &out, r.parallel), from.Close(), r.external.close())
 	if err == nil {
 		err = out.roll()

@@ -199,17 +199,19 @@ func (t *Table) makerFor(level int) (*fileMaker, error) {
 	return newFileMaker(t, level, manifest.SourceCompact)
 }
 
-// rowBytes is about how many bytes a row of these files takes in memory.
-func rowBytes(fields []schema.Field, files []manifest.DataFile) int64 {
+// rowBytes is about how many bytes fields of a row of these files take in memory;
+// the files have so many columns.
+func rowBytes(fields []schema.Field, columns int, files []manifest.DataFile) int64 {
 	wide := int64(0)
 	for _, f := range fields {
 		wide += fieldBytes(f.Type)
 	}
+	footer := int64(1<<10 + 256*columns) // most of a file of few rows
 	packed := int64(0)
 	for i := range files {
-		packed = max(packed, files[i].Size/max(1, files[i].Rows))
+		packed = max(packed, (files[i].Size-footer)/max(1, files[i].Rows))
 	}
-	return wide + 2*packed
+	return wide + 2*packed*int64(len(fields))/int64(max(1, columns))
 }
 
 func fieldBytes(t schema.Type) int64 {

@@ -13,7 +13,6 @@ import (
 	"github.com/tidelake/tidelake/internal/binaryrow"
 	"github.com/tidelake/tidelake/internal/take"
 	"github.com/tidelake/tidelake/internal/vector"
-	"github.com/tidelake/tidelake/lsm"
 	"github.com/tidelake/tidelake/mergeengine"
 	"github.com/tidelake/tidelake/schema"
 )
@@ -183,7 +182,7 @@ func (q *filtered) judge() bool {
 
 // nextMatches merges the next batch and keeps its rows that match, nil if
 // there are none.
-func (q *filtered) nextMatches(m *lsm.Merge) (arrow.RecordBatch, error) {
+func (q *filtered) nextMatches(m rowSource) (arrow.RecordBatch, error) {
 	rec, err := m.Next()
 	if err != nil {
 		return nil, err

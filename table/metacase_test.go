@@ -255,7 +255,10 @@ func drawConfig(r *rand.Rand, m metaTable) metaConfig {
 		delete(c.Options, "file.compression.per.level")
 	}
 	maybe(3, "write-buffer-spillable", "false")
-	maybe(3, "write-buffer-spill.max-disk-size", "1 b", "3 kb", "20 kb")
+	maybe(3, "sort-spill-threshold", "2", "3", "5")
+	if c.Options["sort-spill-threshold"] == "" { // joining runs needs room on disk
+		maybe(3, "write-buffer-spill.max-disk-size", "1 b", "3 kb", "20 kb")
+	}
 	maybe(3, "spill-compression", "lz4", "none")
 	maybe(2, "local-sort.max-num-file-handles", "2", "3", "5")
 	return c

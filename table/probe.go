@@ -197,20 +197,23 @@ func (r *foundRun) Next() (arrow.RecordBatch, error) {
 
 // keysOf merges the keys of files of level 0, of which each is a run, within a
 // range (nil: all).
-func (r *unitReader) keysOf(ctx context.Context, files []manifest.DataFile, batch int, within *keyRange) (rowSource, error) {
+func (r *unitReader) keysOf(ctx context.Context, files []manifest.DataFile, within *keyRange) (rowSource, error) {
 	t := r.c.table
 	fields := t.schema.KeyFields()
 	as, err := schema.ArrowSchema(fields)
 	if err != nil {
 		return nil, err
 	}
-	runs := make([]lsm.Run, len(files))
+	batch := r.batchRows(len(files))
+	var inputs []mergeInput
 	for i, f := range files {
-		run := r.split.newRun(ctx, rankedRun{{f, i}}, true, batch)
-		run.want, run.within = fields, within
-		runs[i] = run
+		inputs = append(inputs, mergeInput{f.Size, heldBy(files[i:i+1], rowBytes(fields, len(t.schema.Fields), files[i:i+1]), len(fields)), func(int) (lsm.Run, error) {
+			run := r.split.newRun(ctx, rankedRun{{f, i}}, true, batch)
+			run.want, run.within = fields, within
+			return run, nil
+		}})
 	}
-	return lsm.NewMerge(runs, lsm.MergeSpec{Schema: as, Key: names(fields), Output: names(fields), BatchRows: batch, Alloc: t.world.Alloc})
+	return t.merge(ctx, t.options.Spill.MergeBytes/4, inputs, lsm.MergeSpec{Schema: as, Key: names(fields), Output: names(fields), BatchRows: batch, Alloc: t.world.Alloc})
 }
 
 // probeFile looks up the keys of a file that only moves up.
@@ -218,7 +221,7 @@ func (r *unitReader) probeFile(ctx context.Context, f manifest.DataFile) error {
 	if r.probe == nil || r.probe.marks == nil || f.Level > 0 {
 		return nil
 	}
-	keys, err := r.keysOf(ctx, []manifest.DataFile{f}, 8192, nil)
+	keys, err := r.keysOf(ctx, []manifest.DataFile{f}, nil)
 	if err != nil {
 		return err
 	}

@@ -168,6 +168,14 @@ type rankedFile struct {
 	rank int
 }
 
+func (r rankedRun) metas() []manifest.DataFile {
+	out := make([]manifest.DataFile, len(r))
+	for i := range r {
+		out[i] = r[i].DataFile
+	}
+	return out
+}
+
 // groups cuts the split into pieces that are read one after the other, each a
 // list of runs: one run is passed through, several are merged.
 func (r *splitReader) groups() [][]rankedRun {
@@ -250,7 +258,7 @@ func handOut(rec arrow.RecordBatch, err error, yield func(arrow.RecordBatch, err
 // openMerge merges several runs: the batches that come out hold the wanted
 // columns, in that order, with the column of places if there are some, and
 // only rows that are there to be seen.
-func (r *splitReader) openMerge(ctx context.Context, runs []rankedRun, want []schema.Field, within *keyRange, places *places) (*lsm.Merge, error) {
+func (r *splitReader) openMerge(ctx context.Context, runs []rankedRun, want []schema.Field, within *keyRange, places *places) (rowSource, error) {
 	t := r.scan.table
 	arrowSchema, err := schema.ArrowSchema(want)
 	if err != nil {
@@ -265,27 +273,24 @@ func (r *splitReader) openMerge(ctx context.Context, runs []rankedRun, want []sc
 	if err != nil {
 		return nil, err
 	}
-	open := make([]lsm.Run, len(runs))
-	for i, files := range runs {
-		run := r.newRun(ctx, files, true, runBatchRows(len(runs)))
-		run.want, run.within, run.places = want, within, places
-		open[i] = run
-		if r.parallel > 1 {
-			open[i] = lsm.Prefetch(open[i], 1)
-		}
+	var inputs []mergeInput
+	columns := len(want) + 2
+	for _, files := range runs {
+		metas := files.metas()
+		rowSize := rowBytes(want, len(r.scan.schema.Fields), metas)
+		inputs = append(inputs, mergeInput{sizeOf(metas), heldBy(metas, rowSize, columns), func(among int) (lsm.Run, error) {
+			run := r.newRun(ctx, files, true, runBatchRows(among, rowSize))
+			run.want, run.within, run.places = want, within, places
+			run.ahead = min(1<<20, max(16<<10, runsAhead/int64(among*columns)))
+			return readAhead(run, r.parallel), nil
+		}})
 	}
 	system := r.scan.system.stored(r.scan.schema)
-	m, err := lsm.NewMerge(open, lsm.MergeSpec{
+	return t.merge(ctx, t.options.Spill.MergeBytes, inputs, lsm.MergeSpec{
 		Schema: arrowSchema, Key: names(r.scan.schema.KeyFields()), Sequence: r.scan.merging.SequenceFields,
 		SequenceDescending: r.scan.merging.SequenceDescending, Engine: r.scan.engine, Levels: levels, Output: output,
 		WithSequence: system, WithKind: system, DropDeletes: !system || !r.scan.system.deletes, BatchRows: r.scan.options.BatchRows, Parallel: r.parallel, Alloc: t.world.Alloc,
 	})
-	if err != nil {
-		for _, run := range open {
-			run.Close()
-		}
-	}
-	return m, err
 }
 
 // outdates tells that a merge must leave out versions that one at a lower
@@ -312,8 +317,17 @@ func (t *Table) outdating(ctx context.Context, id int64, engine mergeengine.Engi
 	return levels, nil
 }
 
-// runBatchRows keeps the rows that all runs of a merge hold within about a quarter of a million.
-func runBatchRows(runs int) int { return min(8192, max(512, 262144/runs)) }
+// runsAhead and runsBytes bound what all runs of a merge read ahead and, roughly, the batches that they are in.
+const (
+	runsAhead = 64 << 20
+	runsBytes = 16 << 20
+)
+
+// runBatchRows keeps the rows that all runs of a merge hold within these bounds
+// and about a quarter of a million.
+func runBatchRows(runs int, rowSize int64) int {
+	return int(min(8192, max(128, min(262144, runsBytes/rowSize)/int64(runs))))
+}
 
 // finish adds partition columns, filters exactly and projects.
 func (r *splitReader) finish(rec arrow.RecordBatch) (arrow.RecordBatch, error) {

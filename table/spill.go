@@ -18,15 +18,16 @@ import (
 	"github.com/tidelake/tidelake/schema"
 )
 
-// spillFile is where the full write buffers of one Writer go: a temporary file
-// of blocks of rows, shared by the sorted runs of all its buckets. Room in it is
-// given out from front to end and taken back all at once, when all runs have
-// become files of the table. It is safe for concurrent use.
+// spillFile is where the full write buffers of one Writer go, or the runs that a
+// merge joins: a temporary file of blocks of rows, shared by several sorted runs.
+// Room in it is given out from front to end and taken back all at once, when all
+// runs have become files of the table. It is safe for concurrent use.
 type spillFile struct {
 	table *Table
 	codec codec
-	most  int64 // bytes
-	block int64 // bytes of rows in a block, about
+	most  int64  // bytes
+	block int64  // bytes of rows in a block, about
+	hint  string // what to do without room
 
 	mu   sync.Mutex
 	file *tempFile // nil before the first block
@@ -35,13 +36,22 @@ type spillFile struct {
 
 // newSpillFile is nil where full buffers are flushed.
 func newSpillFile(t *Table) *spillFile {
-	o := &t.options.Spill
-	if !o.On || len(t.schema.PrimaryKeys) == 0 || t.postponed() {
+	if !t.options.Spill.On || len(t.schema.PrimaryKeys) == 0 || t.postponed() {
 		return nil
 	}
-	// A merge holds a block of each run: no more memory than filled the buffer.
-	block := min(1<<20, max(16<<10, min(o.MergeBytes, t.options.WriteBufferSize)/int64(o.FanIn)))
-	return &spillFile{table: t, codec: codec{o.Compression, o.ZstdLevel}, most: o.DiskBytes, block: block}
+	return makeSpillFile(t)
+}
+
+func makeSpillFile(t *Table) *spillFile {
+	o := &t.options.Spill
+	return &spillFile{table: t, codec: codec{o.Compression, o.ZstdLevel}, most: o.DiskBytes, block: t.spillBlock()}
+}
+
+// spillBlock is about how many bytes of rows make a block. A merge holds one of
+// each run: no more memory than filled the buffer.
+func (t *Table) spillBlock() int64 {
+	o := &t.options.Spill
+	return min(1<<20, max(16<<10, min(o.MergeBytes, t.options.WriteBufferSize)/int64(o.FanIn)))
 }
 
 // place gives out room for n bytes.
@@ -143,11 +153,11 @@ func (s *spillFile) blockRows(rec arrow.RecordBatch) int {
 
 func (r *spilledRun) add(block, sealed []byte, rows int) error {
 	file, at, err := r.spill.place(int64(len(sealed)))
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = file.WriteAt(sealed, at)
 	}
-	if _, err := file.WriteAt(sealed, at); err != nil {
-		return err
+	if err != nil {
+		return &fault.Error{Detail: "local disk", Hint: r.spill.hint, Err: err}
 	}
 	r.blocks = append(r.blocks, spilledBlock{at, len(sealed), rows})
 	r.rows += int64(rows)
@@ -158,9 +168,11 @@ func (r *spilledRun) add(block, sealed []byte, rows int) error {
 // spilledReader reads a run, one block at a time. It is an lsm.Run.
 type spilledReader struct {
 	*spilledRun
-	next   int
-	sealed []byte
+	next int
 }
+
+// sealedBlocks are packed blocks on their way to being unpacked.
+var sealedBlocks = sync.Pool{New: func() any { return new([]byte) }}
 
 func (r *spilledReader) Name() string { return "rows spilled to local disk" }
 func (r *spilledReader) Rank() int    { return 0 } // sequence numbers say what is newer
@@ -172,11 +184,13 @@ func (r *spilledReader) Next() (arrow.RecordBatch, error) {
 	}
 	b := r.blocks[r.next]
 	r.next++
-	r.sealed = slices.Grow(r.sealed[:0], b.size)[:b.size]
-	if _, err := r.spill.file.ReadAt(r.sealed, b.at); err != nil {
+	sealed := sealedBlocks.Get().(*[]byte)
+	defer sealedBlocks.Put(sealed)
+	*sealed = slices.Grow((*sealed)[:0], b.size)[:b.size]
+	if _, err := r.spill.file.ReadAt(*sealed, b.at); err != nil {
 		return nil, err
 	}
-	block, err := r.spill.codec.open(r.sealed)
+	block, err := r.spill.codec.open(*sealed)
 	if err != nil {
 		return nil, fault.Corrupt(r.Name(), "unreadable", err)
 	}

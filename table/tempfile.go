@@ -96,7 +96,9 @@ var packers [zstd.SpeedBestCompression + 1]struct {
 func packer(level int) *zstd.Encoder {
 	speed := zstd.EncoderLevelFromZstd(level)
 	p := &packers[speed]
-	p.once.Do(func() { p.encoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(speed)) })
+	p.once.Do(func() { // blocks are small, and have a sum of their own
+		p.encoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(speed), zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(false))
+	})
 	return p.encoder
 }
 

@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"errors"
+	"math"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -56,7 +57,7 @@ func (c *compaction) newReader(ctx context.Context) (*unitReader, error) {
 	if r.probe, err = c.newProber(ctx); err != nil {
 		return nil, err
 	}
-	r.rowSize = rowBytes(t.schema.Fields, c.unit.Files)
+	r.rowSize = rowBytes(t.schema.Fields, len(t.schema.Fields), c.unit.Files)
 	if r.values, err = schema.ArrowSchema(t.schema.Fields); err != nil {
 		return nil, err
 	}
@@ -82,42 +83,39 @@ func (r *unitReader) close() error { return errors.Join(r.split.external.close()
 
 // open starts a section of several runs, or a range of its keys; nil is all of them.
 func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *keyRange) (rowSource, error) {
-	batch := int(min(8192, max(128, unitBytes/r.rowSize/int64(2*len(section)))))
-	runs := make([]lsm.Run, len(section))
-	for i, files := range section {
-		runs[i] = r.run(ctx, files, batch, within)
-		if r.split.parallel > 1 {
-			runs[i] = lsm.Prefetch(runs[i], 1)
-		}
+	var inputs []mergeInput
+	for _, files := range section {
+		inputs = append(inputs, mergeInput{sizeOf(files), heldBy(files, r.rowSize, r.files.NumFields()), func(among int) (lsm.Run, error) {
+			return readAhead(r.run(ctx, files, r.batchRows(among), within), r.split.parallel), nil
+		}})
 	}
 	t := r.c.table
-	found, err := r.found(ctx, section, batch, within)
-	if err != nil {
-		return nil, errors.Join(err, closeRuns(runs))
+	if found := r.found(ctx, section, within); found != nil {
+		inputs = append(inputs, *found)
 	}
-	if found != nil {
-		runs = append(runs, found)
-	}
-	if len(runs) == 1 && !r.folds {
-		return &alone{r, runs[0]}, nil
+	if len(inputs) == 1 && !r.folds {
+		run, err := inputs[0].open(1)
+		return &alone{r, run}, err
 	}
 	levels, err := t.outdating(ctx, t.schema.ID, t.engine, t.options, r.c.unit.Files)
 	if err != nil {
-		return nil, errors.Join(err, closeRuns(runs))
+		return nil, err
 	}
 	if levels != nil {
 		levels = append(levels, r.c.unit.Output+1) // of the rows that are found above
 	}
-	m, err := lsm.NewMerge(runs, lsm.MergeSpec{
+	// A quarter is for looking keys up, or for the row group that is written.
+	return t.merge(ctx, t.options.Spill.MergeBytes/4*3, inputs, lsm.MergeSpec{
 		Schema: r.values, Key: names(t.schema.KeyFields()), Sequence: t.options.SequenceFields,
 		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Levels: levels, Alone: r.folds, Output: r.names,
 		WithKeys: !t.options.ThinMode, WithSequence: true, WithKind: true, DropDeletes: r.c.dropDeletes,
 		BatchRows: int(min(16384, max(128, mergedBytes/r.rowSize))), Parallel: r.split.parallel, Alloc: t.world.Alloc,
 	})
-	if err != nil {
-		return nil, errors.Join(err, closeRuns(runs))
-	}
-	return m, nil
+}
+
+// batchRows is how many rows a run is read at once that is one of so many.
+func (r *unitReader) batchRows(among int) int {
+	return int(min(8192, max(128, unitBytes/r.rowSize/int64(2*among))))
 }
 
 func closeRuns(runs []lsm.Run) error {
@@ -150,9 +148,9 @@ func (r *unitReader) run(ctx context.Context, files lsm.SortedRun, batch int, wi
 }
 
 // found are the older rows that are merged with those of a section, nil for none.
-func (r *unitReader) found(ctx context.Context, section []lsm.SortedRun, batch int, within *keyRange) (lsm.Run, error) {
+func (r *unitReader) found(ctx context.Context, section []lsm.SortedRun, within *keyRange) *mergeInput {
 	if r.probe == nil || !r.probe.merges() {
-		return nil, nil
+		return nil
 	}
 	var files []manifest.DataFile
 	for _, run := range section {
@@ -163,13 +161,15 @@ func (r *unitReader) found(ctx context.Context, section []lsm.SortedRun, batch i
 		}
 	}
 	if len(files) == 0 {
-		return nil, nil
+		return nil
 	}
-	keys, err := r.keysOf(ctx, files, batch, within)
-	if err != nil {
-		return nil, err
-	}
-	return r.c.table.expiry.filter(r.c.table, &foundRun{ctx, r.probe, keys, len(r.c.unit.Files)}), nil
+	return &mergeInput{bytes: math.MaxInt64, open: func(int) (lsm.Run, error) {
+		keys, err := r.keysOf(ctx, files, within)
+		if err != nil {
+			return nil, err
+		}
+		return r.c.table.expiry.filter(r.c.table, &foundRun{ctx, r.probe, keys, len(r.c.unit.Files)}), nil
+	}}
 }
 
 func (r *unitReader) ranked(files lsm.SortedRun) rankedRun {

@@ -19,11 +19,16 @@ const (
 // exactExtras are known keys beside Paimon's core options.
 var exactExtras = []option{
 	{"avro.codec", textValue, "", Honoured, "codec of manifests, over manifest.compression, and of Avro data files, over file.compression"},
-	{"parquet.block.size", sizeValue, "", Honoured, "bytes of a row group, unless file.block-size is set"},
-	{"parquet.page.size", sizeValue, "", Honoured, "bytes of a page"},
-	{"parquet.compression.codec.zstd.level", intValue, "", Honoured, "zstd level of data files, over file.compression.zstd-level"},
+	{"parquet.block.size", plainLong, "", Honoured, "bytes of a row group, unless file.block-size is set"},
+	{"parquet.page.size", plainInt, "", Honoured, "bytes of a page"},
+	{"parquet.page.row.count.limit", plainInt, "20000", Ignored, parquetDetail},
+	{"parquet.dictionary.page.size", plainInt, "1048576", Ignored, parquetDetail},
+	{"parquet.writer.max-padding", plainInt, "8388608", Ignored, parquetDetail},
+	{"parquet.validation", plainBool, "false", Ignored, parquetDetail},
+	{"parquet.writer.version", enumValue, "v1", Ignored, parquetDetail},
+	{"parquet.compression.codec.zstd.level", plainInt, "", Honoured, "zstd level of data files, over file.compression.zstd-level"},
 	{"parquet.compression", textValue, "", RefusedWrite, "set file.compression instead"},
-	{"parquet.bloom.filter.enabled", boolValue, "false", RefusedWrite, "remove the option; such files are read"},
+	{"parquet.bloom.filter.enabled", plainBool, "false", RefusedWrite, "remove the option; such files are read"},
 	{"metadata.iceberg.storage", textValue, "disabled", RefusedWrite, "write through Paimon, which keeps the Iceberg metadata in step"},
 }
 
@@ -38,8 +43,8 @@ var families = []struct {
 	prefix string
 	option option
 }{
-	{"parquet.enable.dictionary#", option{"parquet.enable.dictionary#<column>", boolValue, "", Honoured, "dictionary encoding of one column"}},
-	{"parquet.bloom.filter.enabled#", option{"parquet.bloom.filter.enabled#<column>", boolValue, "false", RefusedWrite, "remove the option; such files are read"}},
+	{"parquet.enable.dictionary#", option{"parquet.enable.dictionary#<column>", plainBool, "", Honoured, "dictionary encoding of one column"}},
+	{"parquet.bloom.filter.enabled#", option{"parquet.bloom.filter.enabled#<column>", plainBool, "false", RefusedWrite, "remove the option; such files are read"}},
 	{"parquet.bloom.filter.", option{"parquet.bloom.filter.*", textValue, "", Ignored, "counts only with parquet.bloom.filter.enabled, which is refused for writing"}},
 	{"parquet.crypto.", option{"parquet.crypto.*", textValue, "", RefusedBoth, "read and write the table with Paimon; files are not decrypted here"}},
 	{"parquet.encryption.", option{"parquet.encryption.*", textValue, "", RefusedBoth, "read and write the table with Paimon; files are not decrypted here"}},

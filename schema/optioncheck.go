@@ -155,9 +155,6 @@ func (o *Options) writeShape(t *Table) []error {
 		said[key+value] = true
 	}
 	if len(t.PrimaryKeys) > 0 {
-		if ttl := o.set["cross-partition-upsert.index-ttl"]; t.BucketMode() == KeyDynamic && ttl != "" {
-			refuse("cross-partition-upsert.index-ttl", ttl)
-		}
 		if t.BucketMode() == KeyDynamic && o.MergeEngine == "deduplicate" && o.IgnoreDelete {
 			errs = append(errs, fault.Unsupported("writing a table whose keys move between partitions with merge-engine = deduplicate and ignore-delete = true",
 				"reset ignore-delete: the row that a key leaves behind is removed by a delete"))
@@ -242,7 +239,7 @@ func CheckNewOptions(raw map[string]string) error {
 		case key == "auto-create" && !strings.EqualFold(raw[key], "false"):
 			errs = append(errs, fault.Invalid("option auto-create must be false for tables of a catalog"))
 		case known:
-			errs = append(errs, checkValue(spec.key, spec.kind, raw[key]))
+			errs = append(errs, checkValue(key, spec.kind, raw[key]))
 		case strings.TrimSpace(key) == "":
 			errs = append(errs, fault.Invalid("an option without a key"))
 		default:

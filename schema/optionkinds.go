@@ -28,6 +28,7 @@ var enumValues = map[string][]string{
 	"clustering.incremental.mode":                     {"global-sort", "local-sort"},
 	"format-table.implementation":                     {"paimon", "engine"},
 	"global-index.column-update-action":               {"throw_error", "drop_partition_index"},
+	"parquet.writer.version":                          {"v1", "v2", "parquet_1_0", "parquet_2_0"},
 	"materialized-table.refresh-status":               {"initializing", "activated", "suspended"},
 	"materialized-table.refresh-mode":                 {"continuous", "full", "automatic"},
 	"materialized-table.logical-refresh-mode":         {"continuous", "full", "automatic"},
@@ -66,7 +67,6 @@ var (
 var decidedByLevel = map[string]bool{
 	"bucket": true, "file.format": true, "file.format.per.level": true,
 	"file.compression": true, "file.compression.per.level": true, "manifest.compression": true,
-	"cross-partition-upsert.index-ttl": true,
 }
 
 // immutableOptions cannot change once a table has snapshots.

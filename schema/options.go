@@ -16,13 +16,14 @@ type Options struct {
 	BucketFunction string // "default", "mod" or "hive"
 
 	// Dynamic buckets (bucket -1 with a primary key).
-	DynamicBucketTarget     int64 // keys of a bucket before the next is begun
-	CrossPartitionBootstrap int   // buckets whose keys are read at once
-	DynamicBucketMax        int   // buckets of a partition, -1 for no limit
-	DynamicBucketInitial    int   // buckets begun at once, 0 when unset
-	DynamicBucketAssigners  int   // tasks that choose buckets, 0 when unset
-	PostponeDefaultBuckets  int   // real buckets of a new partition of a table with bucket -2
-	PostponeBatchFixed      bool  // batch jobs write straight into real buckets there
+	DynamicBucketTarget     int64         // keys of a bucket before the next is begun
+	CrossPartitionBootstrap int           // buckets whose keys are read at once
+	CrossPartitionTTL       time.Duration // age of files whose keys' places are forgotten, 0 for never
+	DynamicBucketMax        int           // buckets of a partition, -1 for no limit
+	DynamicBucketInitial    int           // buckets begun at once, 0 when unset
+	DynamicBucketAssigners  int           // tasks that choose buckets, 0 when unset
+	PostponeDefaultBuckets  int           // real buckets of a new partition of a table with bucket -2
+	PostponeBatchFixed      bool          // batch jobs write straight into real buckets there
 	WriteOnly               bool
 
 	// Data files.

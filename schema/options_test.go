@@ -123,7 +123,7 @@ func TestMalformedValuesAreAllReported(t *testing.T) {
 	bad := map[string]string{
 		"bucket": "x", "write-only": "maybe", "write-buffer-size": "12 parsecs", "commit.timeout": "soon", "merge-engine": "magic",
 		"file.format.per.level": "zero:orc", "metadata.stats-mode": "truncate(0)", "commit.max-retries": "-1", "target-file-size": "9999999999 tb",
-		"data-file.prefix": "../x", "read.batch-size": "0", "parquet.enable.dictionary#c": "1",
+		"data-file.prefix": "../x", "read.batch-size": "0", "parquet.page.size": "1 kb",
 	}
 	_, err := ParseOptions(bad)
 	if !errors.Is(err, fault.ErrInvalid) {

@@ -23,6 +23,9 @@ const (
 	durationValue // 10 s, 1 h, 250 (milliseconds)
 	enumValue     // one of enumValues
 	levelMapValue // 0:a,5:b
+	plainInt      // 32 bits, in the words of Java's Parquet library
+	plainLong     // 64 bits, likewise
+	plainBool     // likewise
 )
 
 // checkValue reports a value that does not follow its grammar. It accepts what
@@ -47,12 +50,19 @@ func checkValue(key string, kind valueKind, text string) error {
 		_, err = parseEnum(key, text)
 	case levelMapValue:
 		_, err = parseLevels(text)
+	case plainInt:
+		_, err = parsePlain(text, 32)
+	case plainLong:
+		_, err = parsePlain(text, 64)
+	case plainBool:
+		_, err = parseBool(strings.TrimSpace(text))
 	}
 	if err == nil {
 		return nil
 	}
 	what := map[valueKind]string{
 		boolValue: "true or false", intValue: "an integer of 32 bits", longValue: "an integer of 64 bits", floatValue: "a number",
+		plainInt: plainNumber, plainLong: plainNumber, plainBool: "true or false",
 	}[kind]
 	if what == "" {
 		what = err.Error()
@@ -70,6 +80,18 @@ func parseBool(text string) (bool, error) {
 		return false, nil
 	}
 	return false, strconv.ErrSyntax
+}
+
+const plainNumber = "a plain number without a unit, as in 65536: Java's Parquet library takes no other"
+
+// parsePlain reads a number as Hadoop's configuration does, which Java's
+// Parquet library takes its options from: decimal, or hexadecimal behind 0x.
+func parsePlain(text string, bits int) (int64, error) {
+	text = strings.TrimSpace(text)
+	if hex, ok := strings.CutPrefix(strings.ToLower(text), "0x"); ok {
+		return strconv.ParseInt(hex, 16, bits)
+	}
+	return strconv.ParseInt(text, 10, bits)
 }
 
 func parseEnum(key, text string) (string, error) {

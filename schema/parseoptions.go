@@ -137,6 +137,15 @@ func (r *optionReader) size(key string, low int64) int64 {
 	return n
 }
 
+// plain is an option of Java's Parquet library, 0 where it is not set.
+func (r *optionReader) plain(key string, bits int) int64 {
+	n, ok := take(r, key, func(s string) (int64, error) { return parsePlain(s, bits) })
+	if ok && n < 1 {
+		r.errs = append(r.errs, fault.Invalid(fmt.Sprintf("option %s is %d, must be at least 1", key, n)))
+	}
+	return n
+}
+
 func (r *optionReader) duration(key string) time.Duration {
 	v, _ := take(r, key, parseDuration)
 	return v
@@ -195,6 +204,7 @@ func (o *Options) parseDynamicBuckets(r *optionReader) {
 	o.PostponeBatchFixed = r.bool("postpone.batch-write-fixed-bucket")
 	o.DynamicBucketTarget = r.long("dynamic-bucket.target-row-num", 1)
 	o.CrossPartitionBootstrap = r.int("cross-partition-upsert.bootstrap-parallelism", 1)
+	o.CrossPartitionTTL = r.duration("cross-partition-upsert.index-ttl")
 	o.DynamicBucketInitial = r.int("dynamic-bucket.initial-buckets", 1)
 	o.DynamicBucketAssigners = r.int("dynamic-bucket.assigner-parallelism", 1)
 	if o.DynamicBucketMax = r.int("dynamic-bucket.max-buckets", -1); o.DynamicBucketMax == 0 {
@@ -239,19 +249,22 @@ func codecName(text string) string {
 
 func (o *Options) parseParquet(r *optionReader) {
 	if _, set := r.set["parquet.compression.codec.zstd.level"]; set {
-		o.ZstdLevel = r.int("parquet.compression.codec.zstd.level", 1)
+		o.ZstdLevel = int(r.plain("parquet.compression.codec.zstd.level", 32))
 	}
-	if o.BlockSize == 0 {
-		o.BlockSize = r.size("parquet.block.size", 1)
+	if size := r.plain("parquet.block.size", 64); o.BlockSize == 0 {
+		o.BlockSize = size
 	}
-	o.ParquetPageSize = r.size("parquet.page.size", 1)
-	o.ParquetDictionary = r.optionalBool("parquet.enable.dictionary")
+	o.ParquetPageSize = r.plain("parquet.page.size", 32)
+	// What is neither true nor false counts as not given there, and as false for a column.
+	if on, err := parseBool(strings.TrimSpace(r.set["parquet.enable.dictionary"])); err == nil {
+		o.ParquetDictionary = &on
+	}
 	for key := range r.set {
 		if column, ok := strings.CutPrefix(key, "parquet.enable.dictionary#"); ok {
 			if o.ParquetDictionaryColumns == nil {
 				o.ParquetDictionaryColumns = map[string]bool{}
 			}
-			o.ParquetDictionaryColumns[column] = r.bool(key)
+			o.ParquetDictionaryColumns[column], _ = parseBool(strings.TrimSpace(r.set[key]))
 		}
 	}
 }

@@ -24,6 +24,7 @@ func (t *Table) Validate() error {
 	v.merging()
 	v.columnOptions()
 	v.retention()
+	v.ranges()
 	v.features()
 	v.scanStart()
 	v.errs = append(v.errs, refusedColumns(t.Fields)...)
@@ -253,6 +254,9 @@ func (v *validator) retention() {
 	}
 	name := v.o.set["record-level.time-field"]
 	if name == "" {
+		if err := v.o.checkExpiry(v.t); err != nil {
+			v.errs = append(v.errs, err)
+		}
 		return
 	}
 	f, exists := v.t.Field(name)

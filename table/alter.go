@@ -99,7 +99,11 @@ func readable(sc *schema.Table) error {
 	if err != nil {
 		return err
 	}
-	return o.CheckRead(sc)
+	if err := o.CheckRead(sc); err != nil {
+		return err
+	}
+	_, err = engineOf(sc, o) // its functions know which types they take
+	return err
 }
 
 // Refresh returns the table with its newest schema: t itself where that has not

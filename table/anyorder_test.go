@@ -21,7 +21,7 @@ import (
 func overlapping(t testing.TB, st store.Store, keys string, runs, rows int, key func(r *rand.Rand, rec *array.RecordBuilder)) *table.Table {
 	t.Helper()
 	tab := create(t, st, `{columns: [`+keys+`, {name: v, type: BIGINT}], primary-key: [a, b],
-		options: {bucket: 1, write-only: true, file.compression: none, parquet.page.size: 4 kb}}`)
+		options: {bucket: 1, write-only: true, file.compression: none, parquet.page.size: 4096}}`)
 	r := rand.New(rand.NewPCG(1, 2))
 	s, kinds := fieldsOf(t, tab), make([]int8, rows)
 	for run := range runs {

@@ -21,7 +21,7 @@ import (
 // plain is an append table: small row groups and pages, so that filters skip.
 const plain = `
 columns: [{name: k, type: BIGINT}, {name: v, type: STRING}, {name: p, type: INT}]
-options: {commit.min-retry-wait: 1 ms, commit.max-retry-wait: 2 ms, parquet.page.size: 64 b}
+options: {commit.min-retry-wait: 1 ms, commit.max-retry-wait: 2 ms, parquet.page.size: 64}
 `
 
 // kindsOfAppend are tables without a key in every way that matters to changes.

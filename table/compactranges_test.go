@@ -16,7 +16,7 @@ func TestLargeCompactionsAreCutInRangesOfKeys(t *testing.T) {
 	defer table.SetMinRangeRows(200)()
 	defer table.SetCompactions(4)()
 	st := store.NewMem()
-	tab := create(t, st, compacting, "num-sorted-run.compaction-trigger=4", eager, "target-file-size=4 kb", "parquet.page.size=1 kb", "file.compression=none")
+	tab := create(t, st, compacting, "num-sorted-run.compaction-trigger=4", eager, "target-file-size=4 kb", "parquet.page.size=1024", "file.compression=none")
 	w := waiting(t, tab, "")
 	r := rand.New(rand.NewPCG(1, 2))
 	want := map[int]string{}

@@ -23,6 +23,10 @@ import (
 // deleted there and inserted here (deduplicate), updated where it lies
 // (partial-update, aggregation), or skipped (first-row).
 //
+// With cross-partition-upsert.index-ttl the places of keys in files older than
+// that are forgotten, as Paimon forgets them: the index is made of newer files
+// only, and made anew when it is so old itself.
+//
 // One writer owns such a table. What others commit meanwhile is noticed:
 // between commits, after which the index is made anew; or by the committer,
 // which refuses rows that were placed by an index that is no longer true.
@@ -37,7 +41,8 @@ type crossRouter struct {
 	fresh   bool // nothing of others needs to be looked for before the next Prepare
 	seen    int64
 	looked  time.Time
-	pending []int64 // identifiers that were prepared and are not known to be committed
+	made    time.Time // the index
+	pending []int64   // identifiers that were prepared and are not known to be committed
 }
 
 // keyColumns are some columns of the table.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
@@ -322,14 +323,45 @@ func TestMovingKeysBeyondMemoryAndDiskAreRefused(t *testing.T) {
 }
 
 func TestWhatMovingKeysDoNotTake(t *testing.T) {
-	for option, text := range map[string]string{"cross-partition-upsert.index-ttl=1 d": "index-ttl", "ignore-delete=true": "ignore-delete"} {
-		tab := create(t, store.NewMem(), crossing, option)
-		_, err := tab.NewWriter(ctx, table.WriterOptions{})
-		failsWith(t, err, table.ErrUnsupported, text)
-	}
-	tab := create(t, store.NewMem(), crossing)
-	_, err := tab.NewWriter(ctx, table.WriterOptions{Overwrite: true})
+	tab := create(t, store.NewMem(), crossing, "ignore-delete=true")
+	_, err := tab.NewWriter(ctx, table.WriterOptions{})
+	failsWith(t, err, table.ErrUnsupported, "ignore-delete")
+	tab = create(t, store.NewMem(), crossing)
+	_, err = tab.NewWriter(ctx, table.WriterOptions{Overwrite: true})
 	failsWith(t, err, table.ErrUnsupported, "overwrite", "truncate")
+}
+
+// A key whose file is older than the index keeps places is new again, to a new
+// writer and to one that lives on.
+func TestKeysOfOldFilesAreForgotten(t *testing.T) {
+	for name, renew := range map[string]bool{"a new writer": true, "the same writer": false} {
+		t.Run(name, func(t *testing.T) {
+			st := store.NewMem()
+			parts, _ := world(t)
+			now := parts.Clock()
+			parts.Clock = func() time.Time { return now }
+			create(t, st, crossing, "write-only=true", "cross-partition-upsert.index-ttl=1 h")
+			tab := reopenIn(t, st, parts)
+			w := newWriter(t, tab, "u")
+			step := func(after time.Duration, rows ...string) {
+				t.Helper()
+				now = now.Add(after)
+				if renew {
+					w = newWriter(t, tab, "u")
+				}
+				commit(t, w, tab, rows...)
+			}
+			step(0, at("a", 1, "1"), at("z", 2, "1"))
+			step(30*time.Minute, at("b", 1, "2"))
+			expect(t, tab, table.ScanOptions{}, at("z", 2, "1"), at("b", 1, "2"))
+			step(31*time.Minute, at("c", 1, "3"), at("b", 2, "3"))
+			expect(t, tab, table.ScanOptions{}, at("z", 2, "1"), at("c", 1, "3"), at("b", 2, "3"))
+			step(time.Minute, at("d", 2, "4")) // which is in two partitions
+			expect(t, tab, table.ScanOptions{}, at("z", 2, "1"), at("c", 1, "3"), at("d", 2, "4"))
+			step(2*time.Hour, at("e", 1, "5"))
+			expect(t, tab, table.ScanOptions{}, at("z", 2, "1"), at("c", 1, "3"), at("d", 2, "4"), at("e", 1, "5"))
+		})
+	}
 }
 
 // Two writers of Paimon at one time leave a key in two partitions.

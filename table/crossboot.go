@@ -1,9 +1,12 @@
 package table
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -23,6 +26,7 @@ func (c *crossRouter) bootstrap(ctx context.Context) error {
 	c.index = keymap.New(keymap.Limits{Memory: o.MemoryBytes, Disk: o.DiskBytes})
 	c.rooms = newKeyRooms(c.table.options.DynamicBucketTarget)
 	c.looked = c.table.world.Clock()
+	c.made = c.looked
 	err := c.learnAll(ctx)
 	if err != nil {
 		err = errors.Join(err, c.index.Close())
@@ -49,6 +53,10 @@ func (c *crossRouter) learnAll(ctx context.Context) error {
 	l := learning{router: c, scan: scan}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, min(t.options.CrossPartitionBootstrap, t.settings.Parallel)))
+	if t.options.CrossPartitionTTL > 0 {
+		splits = c.remembered(splits)
+		group.SetLimit(1) // in order: what was written last says where a key lies
+	}
 	for i := range splits {
 		group.Go(func() error { return l.split(gctx, splits[i]) })
 	}
@@ -56,11 +64,34 @@ func (c *crossRouter) learnAll(ctx context.Context) error {
 		return err
 	}
 	keys, err := c.index.Settle()
-	if err == nil && keys != l.rows {
+	if err == nil && keys != l.rows && t.options.CrossPartitionTTL == 0 {
 		err = fault.Corrupt(t.name, fmt.Sprintf("%d of %d rows of snapshot %d have a key that lies in another partition or bucket too: more than one writer wrote the table at a time; drop one of the partitions and write its rows again",
 			l.rows-keys, l.rows, c.seen), nil)
 	}
 	return err
+}
+
+// remembered are the splits that have a file young enough, as Paimon chooses
+// them, those that were written last behind the others.
+func (c *crossRouter) remembered(splits []Split) []Split {
+	since := wallClock(c.made.Add(-c.table.options.CrossPartitionTTL), c.table.settings.TimeZone)
+	newest := func(s Split) int64 {
+		at := int64(math.MinInt64)
+		for i := range s.Files {
+			at = max(at, s.Files[i].CreationTime)
+		}
+		return at
+	}
+	splits = slices.DeleteFunc(splits, func(s Split) bool { return newest(s) < since })
+	slices.SortStableFunc(splits, func(a, b Split) int { return cmp.Compare(newest(a), newest(b)) })
+	return splits
+}
+
+// outlived tells that the index is to be made anew to forget what is too old.
+// What waits for its commit must not be forgotten.
+func (c *crossRouter) outlived() bool {
+	ttl := c.table.options.CrossPartitionTTL
+	return ttl > 0 && len(c.pending) == 0 && c.table.world.Clock().Sub(c.made) > ttl
 }
 
 // learning is the reading of the keys of a snapshot.

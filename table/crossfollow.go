@@ -32,7 +32,7 @@ func (c *crossRouter) refresh(ctx context.Context) error {
 			Detail: fmt.Sprintf("others have changed the table while what was prepared under identifier %d waits for its commit; keys may lie elsewhere by now", c.pending[0]),
 			Hint:   "let only one writer at a time write a table whose keys move between partitions; open a new writer and write the rows again"}
 	}
-	if moved || c.index == nil {
+	if moved || c.index == nil || c.outlived() {
 		if err := c.bootstrap(ctx); err != nil {
 			return err
 		}

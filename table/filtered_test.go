@@ -17,7 +17,7 @@ import (
 func TestRowsDoNotDependOnHowAFilterIsRead(t *testing.T) {
 	defer table.SetJudgeAfter(200)()
 	defer table.SetMinRangeRows(300)()
-	for _, options := range [][]string{nil, {"sequence.field=s"}, {"parquet.page.size=1 kb", "file.block-size=16 kb"}, {"ignore-delete=true"}} {
+	for _, options := range [][]string{nil, {"sequence.field=s"}, {"parquet.page.size=1024", "file.block-size=16 kb"}, {"ignore-delete=true"}} {
 		st := store.NewMem()
 		tab := create(t, st, `
 columns: [{name: a, type: INT NOT NULL}, {name: b, type: STRING NOT NULL}, {name: s, type: INT}, {name: v, type: INT},

@@ -100,7 +100,7 @@ var keyKinds = map[string]struct {
 func keyedBy(kind string) string {
 	k := keyKinds[kind]
 	return "columns: " + strings.TrimSuffix(k.columns, "]") + ", {name: v, type: INT}, {name: w, type: STRING}]\nprimary-key: " + k.key +
-		"\noptions: {bucket: 1, write-only: true, parquet.page.size: 200 b, target-file-size: 5 kb, write-buffer-size: 1 mb}\n"
+		"\noptions: {bucket: 1, write-only: true, parquet.page.size: 200, target-file-size: 5 kb, write-buffer-size: 1 mb}\n"
 }
 
 func TestFinderFindsTheNewestVersionInTheLevels(t *testing.T) {

@@ -177,7 +177,7 @@ const partitioned = `
 columns: [{name: dt, type: STRING NOT NULL}, {name: a, type: INT NOT NULL}, {name: b, type: STRING NOT NULL}, {name: v, type: INT}]
 primary-key: [a, dt, b]
 partition-by: [dt]
-options: {bucket: 3, write-only: true, bucket-key: a, parquet.page.size: 200 b, target-file-size: 5 kb}
+options: {bucket: 3, write-only: true, bucket-key: a, parquet.page.size: 200, target-file-size: 5 kb}
 `
 
 func loadPartitioned(t testing.TB, tab *table.Table, r *rand.Rand, level int) {
@@ -331,7 +331,7 @@ options: {bucket: 2, write-only: true}
 
 func TestColdKeysCostOneReadOfKeysAndOneOfRows(t *testing.T) {
 	counter := store.Counting(store.NewMem())
-	tab := create(t, counter, "columns: [{name: k, type: BIGINT NOT NULL}, {name: v, type: STRING}, {name: w, type: STRING}]\nprimary-key: [k]\noptions: {bucket: 1, write-only: true, parquet.page.size: 4 kb, file.compression: none, parquet.enable.dictionary: false}\n")
+	tab := create(t, counter, "columns: [{name: k, type: BIGINT NOT NULL}, {name: v, type: STRING}, {name: w, type: STRING}]\nprimary-key: [k]\noptions: {bucket: 1, write-only: true, parquet.page.size: 4096, file.compression: none, parquet.enable.dictionary: false}\n")
 	var rows []string
 	for k := range 40_000 {
 		rows = append(rows, fmt.Sprintf(`{"k":%d,"v":"%016d","w":"w%d"}`, 2*k, k, k))

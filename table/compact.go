@@ -62,8 +62,8 @@ const (
 // to do makes no snapshot. In a table with bucket -2 it begins with
 // CompactPostponed, which MaxBytes does not bound.
 //
-// To spread the work over machines, take PlanCompaction, RunCompaction and
-// Committer.Commit apart.
+// To spread the work over machines, give each a part of what PlanCompaction
+// finds to run with CompactTasks, or take RunCompaction and Committer.Commit apart.
 func (t *Table) Compact(ctx context.Context, o CompactOptions) (CompactReport, error) {
 	j := &compactJob{table: t, options: o}
 	err := j.run(ctx)
@@ -99,10 +99,9 @@ func (j *compactJob) run(ctx context.Context) error {
 	if err != nil || len(tasks) == 0 {
 		return err
 	}
-	if j.commits, err = j.table.NewCommitter(ctx, ""); err != nil {
+	if err := j.begin(ctx); err != nil {
 		return err
 	}
-	j.commits.lost = func(msgs []CommitMessage) { j.lost = append(j.lost, msgs...) }
 	for range compactRounds {
 		if err := j.runTasks(ctx, tasks); err != nil || len(j.lost) == 0 {
 			return err
@@ -118,6 +117,14 @@ func (j *compactJob) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// begin makes the committer of a job that has something to do.
+func (j *compactJob) begin(ctx context.Context) (err error) {
+	if j.commits, err = j.table.NewCommitter(ctx, ""); err == nil {
+		j.commits.lost = func(msgs []CommitMessage) { j.lost = append(j.lost, msgs...) }
+	}
+	return err
 }
 
 // runTasks runs tasks, several at once. One that fails does not stop the

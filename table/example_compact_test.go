@@ -71,3 +71,31 @@ func ExampleTable_PlanCompaction() {
 	// 2 files, 2 rows to level 5
 	// <nil>
 }
+
+// A list of tasks is run in parts, by as many processes as there are parts.
+func ExampleTable_CompactTasks() {
+	ctx := context.Background()
+	t := newUsers(ctx)
+	w, err := t.NewWriter(ctx, table.WriterOptions{})
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+	for i := range 2 {
+		w.Put(ctx, table.Row{"id": i, "name": "x"})
+		if err := w.CommitNext(ctx); err != nil {
+			panic(err)
+		}
+	}
+	tasks, err := t.PlanCompaction(ctx, table.CompactOptions{Full: true})
+	if err != nil {
+		panic(err)
+	}
+	for range 2 { // the second time there is nothing left to do
+		report, err := t.CompactTasks(ctx, tasks, nil)
+		fmt.Println(report.Tasks, "done,", report.Overtaken, "passed over", err)
+	}
+	// Output:
+	// 1 done, 0 passed over <nil>
+	// 0 done, 1 passed over <nil>
+}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +21,10 @@ type compactFlags struct {
 	partition         string
 	idleFor, every    time.Duration
 	maxBytes          int64
+	tasks, shard      string
+
+	list bytes.Buffer                   // of planned tasks, for --plan --tasks
+	mine map[string][]table.CompactTask // of a list, by table; nil without --tasks
 }
 
 func compactCommand(a *app) *cobra.Command {
@@ -30,11 +36,18 @@ Without --full every bucket takes one step by the table's own rules, as writers
 of the table would take it; with --full each bucket becomes one sorted run
 without deletes. Tables that are write-only are compacted all the same. Writers
 and other compactors may work beside: what they overtake is planned again.
-Where there is nothing to do no snapshot is made.`,
+Where there is nothing to do no snapshot is made.
+
+To spread a compaction over machines, let one of them write a list of tasks
+with --plan --tasks FILE, and each run a part of it with --tasks FILE --shard
+I/N. They commit what they do by themselves. Tasks that are done already, or
+overtaken by others, are passed over, so a part that failed is just run again.`,
 		Example: `  tidelake compact shop.orders
   tidelake compact shop.orders --full --partition "dt = '2026-01-01'"
   tidelake compact 'shop.*' --idle-for 1h --max-bytes 10000000000
-  tidelake compact 'shop.*' --watch --every 30s`,
+  tidelake compact 'shop.*' --watch --every 30s
+  tidelake compact shop.orders --full --plan --tasks tasks.jsonl
+  tidelake compact shop.orders --tasks tasks.jsonl --shard 1/3`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd.Flags().Changed); err != nil {
 				return err
@@ -47,6 +60,8 @@ Where there is nothing to do no snapshot is made.`,
 	fl.DurationVar(&f.idleFor, "idle-for", 0, "leave out partitions that got a file within this time")
 	fl.Int64Var(&f.maxBytes, "max-bytes", 0, "read no more than so many bytes of files of a table (default no bound)")
 	fl.BoolVar(&f.plan, "plan", false, "show what would be done, and do nothing")
+	fl.StringVar(&f.tasks, "tasks", "", "a file of tasks (- for standard input or output): with --plan to write, otherwise to run")
+	fl.StringVar(&f.shard, "shard", "", "with --tasks: run the I-th of N parts of the list, as in 1/3")
 	fl.BoolVar(&f.watch, "watch", false, "go on until interrupted, looking again and again")
 	fl.DurationVar(&f.every, "every", 10*time.Second, "with --watch: the time between two looks")
 	return cmd
@@ -56,6 +71,12 @@ func (f *compactFlags) check(set func(string) bool) error {
 	switch {
 	case f.plan && f.watch:
 		return usage("--plan does nothing, so there is nothing to --watch")
+	case f.shard != "" && (f.tasks == "" || f.plan):
+		return usage("--shard goes with --tasks FILE to run")
+	case f.tasks != "" && f.watch:
+		return usage("--tasks does what a list says once, so there is nothing to --watch")
+	case f.tasks != "" && !f.plan && (f.full || f.partition != "" || set("idle-for") || set("max-bytes")):
+		return usage("what --tasks runs was chosen by the --plan that made the list: leave --full, --partition, --idle-for and --max-bytes out")
 	case set("every") && !f.watch:
 		return usage("--every goes with --watch")
 	case f.every <= 0 && f.watch:
@@ -109,6 +130,9 @@ func (a *app) compactAll(ctx context.Context, c *catalog.Catalog, name string, f
 	if err != nil {
 		return err
 	}
+	if err := a.takeTasks(f, names); err != nil {
+		return err
+	}
 	l := a.listing()
 	var errs []error
 	for _, name := range names {
@@ -130,7 +154,30 @@ func (a *app) compactAll(ctx context.Context, c *catalog.Catalog, name string, f
 			break
 		}
 	}
+	if f.plan && f.tasks != "" && errors.Join(errs...) == nil {
+		errs = append(errs, a.saveTasks(f.tasks, f.list.Bytes()))
+	}
 	return errors.Join(append(errs, l.flush())...)
+}
+
+// takeTasks reads the list of --tasks, all of whose tables must be among the names.
+func (a *app) takeTasks(f *compactFlags, names []string) error {
+	if f.tasks == "" || f.plan {
+		return nil
+	}
+	part, err := parseShard(f.shard)
+	if err != nil {
+		return err
+	}
+	if f.mine, err = a.loadTasks(f.tasks, part); err != nil {
+		return err
+	}
+	for name := range f.mine {
+		if !slices.Contains(names, name) {
+			return usage("%s has tasks of table %s: name it, or a pattern that matches it", f.tasks, name)
+		}
+	}
+	return nil
 }
 
 // matching are the tables that a name means; one with *, ? or [ is a pattern.
@@ -162,13 +209,20 @@ func (a *app) compactTable(ctx context.Context, t *table.Table, f *compactFlags)
 	o.Progress = func(now table.CompactProgress) {
 		p.show("%s %d of %s, %d of %d rows", bar(now.RowsDone, now.Rows), now.TasksDone, count(now.Tasks, "task"), now.RowsDone, now.Rows)
 	}
-	r, err := t.Compact(ctx, o)
+	run := func() (table.CompactReport, error) { return t.Compact(ctx, o) }
+	if f.mine != nil {
+		run = func() (table.CompactReport, error) { return t.CompactTasks(ctx, f.mine[t.Name()], o.Progress) }
+	}
+	r, err := run()
 	p.done()
 	if r.Snapshots == 0 && (err != nil || f.watch) {
 		return err // not a word of an idle watch
 	}
 	sentence := f.nothing(t)
-	if r.Snapshots > 0 {
+	switch {
+	case r.Snapshots == 0 && r.Overtaken > 0:
+		sentence = fmt.Sprintf("%s: nothing left to compact, %s done already or overtaken", t.Name(), count(r.Overtaken, "task"))
+	case r.Snapshots > 0:
 		sentence = fmt.Sprintf("compacted %s: %s of %s became %s of %s", t.Name(),
 			count(r.FilesBefore, "file"), count(r.BytesBefore, "byte"), count(r.FilesAfter, "file"), count(r.BytesAfter, "byte"))
 	}
@@ -196,6 +250,11 @@ func (a *app) planCompaction(ctx context.Context, t *table.Table, f *compactFlag
 	tasks, err := t.PlanCompaction(ctx, f.options())
 	if err != nil {
 		return err
+	}
+	if f.tasks != "" {
+		if err := appendTasks(&f.list, t.Name(), tasks); err != nil || f.tasks == "-" {
+			return err
+		}
 	}
 	if len(tasks) == 0 && !a.json {
 		fmt.Fprintln(a.err, f.nothing(t))

@@ -57,6 +57,9 @@ func TestJavaReadsWhatGoCompacts(t *testing.T) {
 				w.compact(true, w.half())
 			}
 		}
+		if w.rand.hides() {
+			w.compact(true, true)
+		}
 		rows := w.agree("rows", table.ScanOptions{})
 		w.verify()
 		w.compact(false, true)
@@ -78,7 +81,9 @@ func TestBothCompactInTurn(t *testing.T) {
 			} else {
 				before := w.rows(table.ScanOptions{})
 				w.compact(w.half(), w.half())
-				w.same("rows of a compaction", "before", before, "after", w.rows(table.ScanOptions{}))
+				if !w.rand.hides() {
+					w.same("rows of a compaction", "before", before, "after", w.rows(table.ScanOptions{}))
+				}
 			}
 			w.agree(fmt.Sprintf("rows after round %d", i), table.ScanOptions{})
 		}
@@ -89,12 +94,11 @@ func TestBothCompactInTurn(t *testing.T) {
 // The same rows, compacted by each side at the same moments, lie on the same levels.
 func TestBothCompactAlike(t *testing.T) {
 	each(t, run.java, 10, func(w *world) {
+		// Levels are for tables with a key, and buckets of new keys have a test of their own.
+		w.draw(func(t *randomTable) bool { return len(t.keys) > 0 && t.options["bucket"] != "-1" })
 		w.triggers()
 		w.rand.options["write-only"] = "true"
 		delete(w.rand.options, "target-file-size") // sizes of files differ a little
-		if len(w.rand.keys) == 0 {
-			w.t.Skip("levels are for tables with a key")
-		}
 		other := w.twin()
 		w.create(true)
 		other.create(false)

@@ -97,9 +97,12 @@ var choosing = []string{"last_value", "last_non_null_value", "first_value", "fir
 
 // mergeEngine draws one, its columns and its options, and what rows it takes.
 func (t *randomTable) mergeEngine() {
-	engine := pick(t.r, "deduplicate", "deduplicate", "partial-update", "aggregation")
-	if engine == "deduplicate" {
+	engine := pick(t.r, "deduplicate", "deduplicate", "partial-update", "aggregation", "first-row")
+	if engine == "deduplicate" || engine == "first-row" && t.firstRow() {
 		return
+	}
+	if engine == "first-row" {
+		engine = "aggregation" // Java cannot look such keys up
 	}
 	t.options["merge-engine"] = engine
 	for i := range t.columns { // folds make nulls where none were written
@@ -132,6 +135,23 @@ func (t *randomTable) addFunction(name string, f function, ignoring bool) {
 	if f.loose {
 		t.loose = append(t.loose, name)
 	}
+}
+
+// firstRow makes the table one that keeps the first row of each key.
+func (t *randomTable) firstRow() bool {
+	if !t.comparable() || t.options["merge-engine"] != "" || t.options["sequence.field"] != "" || t.rowKind != "" {
+		return false
+	}
+	t.options["merge-engine"], t.lookedUp = "first-row", true
+	switch {
+	case t.options["ignore-delete"] == "true":
+		t.takesDeletes = []string{"-D", "-U"}
+	case t.options["ignore-update-before"] == "true":
+		t.takesDeletes = []string{"-U"}
+	default:
+		t.takesDeletes = nil
+	}
+	return true
 }
 
 func (t *randomTable) fits() []function {

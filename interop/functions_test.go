@@ -240,11 +240,14 @@ func (f largeFunction) turns(w *world, r *rand.Rand) {
 		w.must(err)
 	}
 	s := sets{w.t, w.java.server, f.name}
-	for turn := range 8 {
+	for turn := range 20 {
 		byGo := r.IntN(2) == 0
 		w.write(byGo, f.batch(r, s))
-		if turn == 5 {
-			w.javaRuns("compact", "--full")
+		if turn%5 == 3 {
+			w.compact(r.IntN(2) == 0, r.IntN(2) == 0)
+		}
+		if turn%5 < 4 {
+			continue
 		}
 		want, err := w.java.rows(w.id.String())
 		w.must(err)

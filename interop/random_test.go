@@ -24,6 +24,9 @@ type randomTable struct {
 	once    bool     // at most one row of a key in a batch
 	rowKind string   // the column that holds the row kind, "" for none
 	loose   []string // columns whose lists have no order
+	// lookedUp tells that compaction looks keys up. Java keeps files for that in a
+	// local directory, named after partitions, where slashes do harm.
+	lookedUp bool
 	// takesDeletes are the kinds of deletes that rows may have.
 	takesDeletes []string
 	pool         []map[string]string // key values that come back, for updates
@@ -69,6 +72,9 @@ func newRandomTable(r *rand.Rand, without ...string) *randomTable {
 	}
 	t.fileOptions()
 	t.metadataOptions()
+	if keyed {
+		t.rareKinds()
+	}
 	r.Shuffle(len(t.columns), func(i, j int) { t.columns[i], t.columns[j] = t.columns[j], t.columns[i] })
 	r.Shuffle(len(t.keys), func(i, j int) { t.keys[i], t.keys[j] = t.keys[j], t.keys[i] })
 	return t
@@ -94,8 +100,13 @@ var partitionValues = map[string][]string{
 
 func (t *randomTable) addPartition(name string, keyed bool) {
 	typ := pick(t.r, slices.Sorted(maps.Keys(partitionValues))...)
-	t.columns = append(t.columns, randomColumn{name: name, typ: typ, notNull: keyed,
-		value: func(r *rand.Rand) string { return pick(r, partitionValues[typ]...) }})
+	t.columns = append(t.columns, randomColumn{name: name, typ: typ, notNull: keyed, value: func(r *rand.Rand) string {
+		text := pick(r, partitionValues[typ]...)
+		for t.lookedUp && strings.Contains(text, "/") {
+			text = pick(r, partitionValues[typ]...)
+		}
+		return text
+	}})
 	t.parts = append(t.parts, name)
 	if keyed {
 		t.keys = append(t.keys, name)

@@ -21,14 +21,17 @@ type step struct {
 
 // step draws one, mostly writes.
 func (w *world) step() step {
-	r := w.rand.r
+	r, moves := w.rand.r, w.rand.moves() // overwrites are refused where keys move between partitions
 	switch r.IntN(10) {
 	case 0:
 		return step{kind: "compact"}
 	case 1:
+		if moves {
+			break
+		}
 		return step{kind: "overwrite", lines: w.rand.batch(nil)} // what the rows touch, or all
 	case 2:
-		if inside := w.partition(); inside != nil {
+		if inside := w.partition(); inside != nil && !moves {
 			return step{kind: "overwrite partition", lines: w.rand.batch(inside), inside: inside}
 		}
 	case 3:

@@ -122,7 +122,7 @@ func (w *world) prepare(lines []string, overwrite bool) (*table.Writer, []table.
 	w.must(err)
 	for i, l := range lines {
 		w.must(dec.Row([]byte(l)))
-		if i%1000 == 999 || i == len(lines)-1 {
+		if i%250 == 249 || i == len(lines)-1 {
 			rec, kinds := dec.Flush()
 			err := out.WriteKinds(ctx, rec, kinds)
 			rec.Release()

@@ -262,6 +262,12 @@ func (b *Buffer) RefBytes() int64 {
 // before: emit's own, ErrInvalid for a key that does not fit its type, or the
 // engine's for rows that it does not take.
 func (b *Buffer) Flush(firstSeq int64, emit func(physical arrow.RecordBatch) error) (next int64, err error) {
+	return b.FlushAll(firstSeq, nil, emit)
+}
+
+// FlushAll is Flush, and before that gives every row, those too that are merged
+// away, to each in the order of key and version. A nil each gets none.
+func (b *Buffer) FlushAll(firstSeq int64, each, emit func(physical arrow.RecordBatch) error) (next int64, err error) {
 	next = firstSeq + int64(b.n)
 	if b.n == 0 {
 		return next, nil
@@ -274,10 +280,15 @@ func (b *Buffer) Flush(firstSeq int64, emit func(physical arrow.RecordBatch) err
 		return next, err
 	}
 	defer b.clearSources()
+	if each != nil {
+		if err := b.emitChosen(AllVersions{}, items, groups, firstSeq, each); err != nil {
+			return next, err
+		}
+	}
 	if b.fold != nil {
 		err = b.emitFolded(items, groups, firstSeq, emit)
 	} else {
-		err = b.emitChosen(items, groups, firstSeq, emit)
+		err = b.emitChosen(b.chooser, items, groups, firstSeq, emit)
 	}
 	if err != nil {
 		return next, err
@@ -286,8 +297,8 @@ func (b *Buffer) Flush(firstSeq int64, emit func(physical arrow.RecordBatch) err
 	return next, nil
 }
 
-func (b *Buffer) emitChosen(items []item, groups *mergeengine.Groups, firstSeq int64, emit func(arrow.RecordBatch) error) error {
-	refs, err := b.choose(b.chooser, items, groups)
+func (b *Buffer) emitChosen(by mergeengine.Chooser, items []item, groups *mergeengine.Groups, firstSeq int64, emit func(arrow.RecordBatch) error) error {
+	refs, err := b.choose(by, items, groups)
 	for err == nil && len(refs) > 0 {
 		var rec arrow.RecordBatch
 		if rec, err = b.batch(refs, firstSeq); err == nil {

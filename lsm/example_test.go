@@ -133,7 +133,7 @@ func ExampleBuffer_Sorted() {
 		defer b.Close()
 		b.Add(rec, nil, nil)
 		rec.Release()
-		run, err := b.Sorted(next)
+		run, err := b.Sorted(next, lsm.AllVersions{})
 		if err != nil {
 			panic(err)
 		}

@@ -233,7 +233,7 @@ func checkVersions(t testing.TB, w *world) {
 		}
 		defer b.Close()
 		all = append(all, w.fill(t, b, next)...)
-		sorted, err := b.Sorted(next)
+		sorted, err := b.Sorted(next, Reduction(spec.Engine))
 		if err != nil {
 			t.Fatal(err)
 		}

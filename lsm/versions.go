@@ -39,10 +39,11 @@ func Reduction(engine mergeengine.Engine) mergeengine.Chooser {
 }
 
 // Sorted gives the rows as a run that a [Merge] with Versions takes, numbered
-// as [Buffer.Flush] numbers them and reduced by the [Reduction] of the engine.
+// as [Buffer.Flush] numbers them and reduced: by the [Reduction] of the engine,
+// or by [AllVersions] where every row is needed.
 // The rows stay in the buffer, which must not be changed before the run is
 // closed. Errors are those of Flush.
-func (b *Buffer) Sorted(firstSeq int64) (Run, error) {
+func (b *Buffer) Sorted(firstSeq int64, reduce mergeengine.Chooser) (Run, error) {
 	r := &sortedBuffer{b: b, firstSeq: firstSeq}
 	if b.n == 0 {
 		return r, nil
@@ -51,7 +52,7 @@ func (b *Buffer) Sorted(firstSeq int64) (Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.refs, err = b.choose(Reduction(b.spec.Engine), items, groups); err != nil {
+	if r.refs, err = b.choose(reduce, items, groups); err != nil {
 		return nil, err
 	}
 	if err := b.setSources(); err != nil {

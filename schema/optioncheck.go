@@ -182,6 +182,11 @@ func (o *Options) writeShape(t *Table) []error {
 			refuse(key, codec)
 		}
 	}
+	if codecs, written := writtenCodecs[o.Changelog.FileFormat]; o.Changelog.FileFormat != "" && !written {
+		refuse("changelog-file.format", o.Changelog.FileFormat)
+	} else if written && o.Changelog.FileCompression != "" && !slices.Contains(codecs, o.Changelog.FileCompression) {
+		refuse("changelog-file.compression", o.Changelog.FileCompression)
+	}
 	if !slices.Contains([]string{"zstd", "snappy", "deflate", "null"}, o.ManifestCompression) {
 		refuse("manifest.compression", o.ManifestCompression)
 	}

@@ -34,7 +34,6 @@ type Options struct {
 	FileCompressionPerLevel   map[int]string // nil when unset
 	ZstdLevel                 int
 	DataFilePrefix            string
-	ChangelogFilePrefix       string
 	DataFilePathDirectory     string // "" when data lies in the table's own directory
 	ExternalPaths             []string
 	ExternalPathStrategy      string // "none", "specific-fs", "round-robin", "entropy-inject", "weight-robin"
@@ -91,6 +90,9 @@ type Options struct {
 	// Compacting.
 	Compaction CompactionOptions
 
+	// Changelogs.
+	Changelog ChangelogOptions
+
 	// Committing.
 	CommitTimeout              time.Duration // 0 is unlimited
 	CommitMaxRetries           int
@@ -117,6 +119,19 @@ type Options struct {
 	DeletionVectorsModifiable bool
 
 	set map[string]string // every option given, former names replaced by today's
+}
+
+// ChangelogOptions say what is in the changelog that ChangelogProducer makes,
+// and how its files look: where nothing is said, as data files of their level.
+type ChangelogOptions struct {
+	FilePrefix      string
+	FileFormat      string // lower case; "" when unset
+	FileCompression string // lower case; "" when unset
+	StatsMode       string // "" when unset
+	// RowDeduplicate leaves out updates that change no column but those of
+	// IgnoreFields. Only producers lookup and full-compaction look at it.
+	RowDeduplicate bool
+	IgnoreFields   []string
 }
 
 // SpillOptions say what becomes of a full write buffer, and of the runs that are

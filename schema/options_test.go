@@ -58,7 +58,7 @@ func TestDefaultsArePaimons(t *testing.T) {
 	}
 	want := &Options{
 		Branch: "main", Bucket: -1, BucketFunction: "default",
-		FileFormat: "parquet", FileCompression: "zstd", ZstdLevel: 1, DataFilePrefix: "data-", ChangelogFilePrefix: "changelog-",
+		FileFormat: "parquet", FileCompression: "zstd", ZstdLevel: 1, DataFilePrefix: "data-", Changelog: ChangelogOptions{FilePrefix: "changelog-"},
 		ExternalPathStrategy: "none", StatsMode: "truncate(16)", StatsDense: true, StatsKeepFirstN: -1,
 		ManifestFormat: "avro", ManifestCompression: "zstd", ManifestTargetSize: 8 << 20, ManifestFullCompactionSize: 16 << 20, ManifestMergeMinCount: 30,
 		PartitionDefaultName: "__DEFAULT_PARTITION__", PartitionLegacyName: true, DynamicPartitionOverwrite: true,

@@ -179,6 +179,7 @@ func parseOptions(raw map[string]string) (*Options, []error) {
 	o.parseStats(r)
 	o.parseManifests(r)
 	o.parseMerging(r)
+	o.parseChangelog(r)
 	o.parseCompaction(r)
 	o.parseAltering(r)
 	o.parseEngine(r)
@@ -223,7 +224,6 @@ func (o *Options) parseFiles(r *optionReader) {
 	}
 	o.ZstdLevel = r.int("file.compression.zstd-level", 1)
 	o.DataFilePrefix = r.text("data-file.prefix")
-	o.ChangelogFilePrefix = r.text("changelog-file.prefix")
 	o.DataFilePathDirectory = r.text("data-file.path-directory")
 	o.ExternalPaths = splitComma(r.text("data-file.external-paths"))
 	o.ExternalPathStrategy = r.enum("data-file.external-paths.strategy")
@@ -306,9 +306,22 @@ func (o *Options) parseManifests(r *optionReader) {
 	o.ManifestDeleteDropStats = r.bool("manifest.delete-file-drop-stats")
 }
 
+func (o *Options) parseChangelog(r *optionReader) {
+	o.ChangelogProducer = r.enum("changelog-producer")
+	o.Changelog = ChangelogOptions{
+		FilePrefix: r.text("changelog-file.prefix"), FileFormat: strings.ToLower(r.text("changelog-file.format")),
+		FileCompression: codecName(r.text("changelog-file.compression")),
+		StatsMode:       r.text("changelog-file.stats-mode"),
+		RowDeduplicate:  r.bool("changelog-producer.row-deduplicate"),
+		IgnoreFields:    splitComma(r.text("changelog-producer.row-deduplicate-ignore-fields")),
+	}
+	if mode := o.Changelog.StatsMode; mode != "" {
+		o.Changelog.StatsMode = r.statsMode("changelog-file.stats-mode", mode)
+	}
+}
+
 func (o *Options) parseMerging(r *optionReader) {
 	o.MergeEngine = r.enum("merge-engine")
-	o.ChangelogProducer = r.enum("changelog-producer")
 	o.SequenceFields = splitComma(r.text("sequence.field"))
 	o.SequenceDescending = r.enum("sequence.field.sort-order") == "descending"
 	o.IgnoreDelete = r.bool("ignore-delete")

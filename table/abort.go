@@ -59,6 +59,13 @@ func (t *Table) removeCompactions(lost []CommitMessage) (kept []CommitMessage) {
 	return kept
 }
 
+// discard deletes the files of messages that no snapshot can name, as far as it can.
+func (t *Table) discard(msgs []CommitMessage) {
+	if err := t.abort(context.Background(), msgs); err != nil {
+		t.world.Logger.Warn("files that no snapshot names were not removed", "table", t.name, "error", err)
+	}
+}
+
 // cameLate is the error for a commit of nothing but compactions that were
 // overtaken.
 func cameLate(kept []CommitMessage) error {

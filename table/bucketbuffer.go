@@ -33,11 +33,12 @@ type bucketBuffer struct {
 	partition []byte
 	bucket    int
 
-	sorted  *lsm.Buffer   // primary-key tables
-	spilled []*spilledRun // older rows than those in sorted
-	plain   []rowsOf      // append tables and postponed rows, in arrival order
-	refs    int64         // bytes of row numbers in there
-	count   int64
+	sorted    *lsm.Buffer   // primary-key tables
+	changelog *rolling      // takes every row as it came (changelog-producer input), nil for none
+	spilled   []*spilledRun // older rows than those in sorted
+	plain     []rowsOf      // append tables and postponed rows, in arrival order
+	refs      int64         // bytes of row numbers in there
+	count     int64
 }
 
 // rowsOf are some rows of a retained batch; nil rows are all of them. Kinds are
@@ -56,6 +57,13 @@ func newBucketBuffer(t *Table, files *fileMaker, partition []byte, bucket int) (
 	b := &bucketBuffer{table: t, partition: partition, bucket: bucket, rolling: rolling{files: files, dir: dir, id: t.world.NewID()}}
 	if len(t.schema.PrimaryKeys) == 0 || t.postponed() {
 		return b, nil
+	}
+	if t.options.ChangelogProducer == "input" {
+		changelog, err := newChangelogMaker(t, 0)
+		if err != nil {
+			return nil, err
+		}
+		b.changelog = &rolling{files: changelog, dir: dir, id: b.id}
 	}
 	b.sorted, err = lsm.NewBuffer(t.bufferSpec())
 	return b, err
@@ -131,12 +139,18 @@ func (b *bucketBuffer) empty() bool { return b.rows() == 0 && len(b.spilled) == 
 // flush writes the buffered rows. keepOpen lets an append file go on growing.
 func (b *bucketBuffer) flush(ctx context.Context, parallel int, keepOpen bool) error {
 	if len(b.spilled) > 0 {
-		return errors.Join(b.flushSpilled(ctx, parallel), b.roll())
+		return errors.Join(b.flushSpilled(ctx, parallel), b.roll(), b.changelog.roll())
 	}
 	if b.sorted != nil {
-		next, err := b.sorted.Flush(b.next, func(rec arrow.RecordBatch) error { return b.write(ctx, rec, parallel) })
+		into := func(files *rolling) func(arrow.RecordBatch) error {
+			if files == nil {
+				return nil
+			}
+			return func(rec arrow.RecordBatch) error { return files.write(ctx, rec, parallel) }
+		}
+		next, err := b.sorted.FlushAll(b.next, into(b.changelog), into(&b.rolling))
 		b.next = next
-		return errors.Join(err, b.roll())
+		return errors.Join(err, b.roll(), b.changelog.roll())
 	}
 	err := b.flushPlain(ctx, parallel)
 	if err == nil && !keepOpen {
@@ -179,10 +193,11 @@ func (b *bucketBuffer) dropPlain() {
 	b.plain, b.count, b.refs = nil, 0, 0
 }
 
-// take hands out the files made so far; none is open.
-func (b *bucketBuffer) take() []manifest.DataFile {
+// take hands out the files made so far, those of rows and those of the
+// changelog; none is open.
+func (b *bucketBuffer) take() (files, changelog []manifest.DataFile) {
 	b.release()
-	return b.rolling.take()
+	return b.rolling.take(), b.changelog.take()
 }
 
 func (b *bucketBuffer) release() {
@@ -196,7 +211,7 @@ func (b *bucketBuffer) release() {
 // discard gives up everything that was not handed out.
 func (b *bucketBuffer) discard() error {
 	b.release()
-	return b.rolling.discard()
+	return errors.Join(b.rolling.discard(), b.changelog.discard())
 }
 
 // compacted returns rec, or a copy of it when it is a small slice that would

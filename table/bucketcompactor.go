@@ -276,7 +276,7 @@ func (r *compactResult) needs() []manifest.DataFile {
 
 // made are the files that the compaction wrote.
 func (r *compactResult) made() []manifest.DataFile {
-	var out []manifest.DataFile
+	out := slices.Clone(r.changelog)
 	for _, f := range r.after {
 		if !containsName(r.before, f.Name) {
 			out = append(out, f)
@@ -305,6 +305,7 @@ func (r *compactResult) join(next compactResult) (garbage []manifest.DataFile) {
 		}
 	}
 	r.after = append(r.after, next.after...)
+	r.changelog = append(r.changelog, next.changelog...)
 	r.marks = r.marks.join(slices.DeleteFunc(slices.Clone(next.before), func(f manifest.DataFile) bool { return containsName(next.after, f.Name) }), next.marks)
 	return garbage
 }

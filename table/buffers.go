@@ -286,15 +286,15 @@ func (p *bufferPool) total(key bucketKey) int {
 func (p *bufferPool) handOut(ctx context.Context, buckets []*bucketBuffer) ([]CommitMessage, error) {
 	var msgs []CommitMessage
 	written := make(map[bucketKey]bool, len(buckets))
-	message := func(key bucketKey, files []manifest.DataFile) error {
-		m := CommitMessage{Partition: []byte(key.partition), Bucket: key.bucket, TotalBuckets: p.total(key), NewFiles: files}
+	message := func(key bucketKey, files, changelog []manifest.DataFile) error {
+		m := CommitMessage{Partition: []byte(key.partition), Bucket: key.bucket, TotalBuckets: p.total(key), NewFiles: files, NewChangelog: changelog}
 		if c := p.compact.of(key); c != nil {
 			r, index, err := c.take(ctx)
 			if err != nil {
 				msgs = append(msgs, m)
 				return err
 			}
-			m.CompactBefore, m.CompactAfter, m.CompactIndex = r.before, r.after, index
+			m.CompactBefore, m.CompactAfter, m.CompactChangelog, m.CompactIndex = r.before, r.after, r.changelog, index
 		}
 		if !m.empty() {
 			msgs = append(msgs, m)
@@ -307,7 +307,8 @@ func (p *bufferPool) handOut(ctx context.Context, buckets []*bucketBuffer) ([]Co
 	for _, b := range buckets {
 		p.levels.raise(b.key(), b.next)
 		written[b.key()] = true
-		if err := message(b.key(), b.take()); err != nil {
+		files, changelog := b.take()
+		if err := message(b.key(), files, changelog); err != nil {
 			return fail(err)
 		}
 	}
@@ -318,7 +319,7 @@ func (p *bufferPool) handOut(ctx context.Context, buckets []*bucketBuffer) ([]Co
 	}
 	for _, c := range p.compact.sorted() {
 		if !written[c.key] {
-			if err := message(c.key, nil); err != nil {
+			if err := message(c.key, nil, nil); err != nil {
 				return fail(err)
 			}
 		}

@@ -105,7 +105,7 @@ func (c *Committer) commit(ctx context.Context, identifier int64, msgs []CommitM
 	if err := c.fill(ctx, &changes, msgs, false); err != nil {
 		return false, c.table.wrap("commit", err)
 	}
-	changes.CompactFiles, changes.CompactIndex = nil, nil
+	changes.CompactFiles, changes.CompactChangelog, changes.CompactIndex = nil, nil, nil
 	ids, err := c.inner.Commit(ctx, changes)
 	return c.compactAfter(ctx, "commit", identifier, msgs, ids, err)
 }
@@ -164,7 +164,7 @@ func (c *Committer) fill(ctx context.Context, changes *snapshot.Changes, msgs []
 		if err := errors.Join(c.table.checkMessage(&msgs[i]), c.table.checkAssigned(&msgs[i], overwrite), c.table.checkPlaced(&msgs[i], overwrite)); err != nil {
 			return err
 		}
-		for _, files := range [][]manifest.DataFile{msgs[i].NewFiles, msgs[i].CompactAfter} {
+		for _, files := range [][]manifest.DataFile{msgs[i].NewFiles, msgs[i].CompactAfter, msgs[i].NewChangelog, msgs[i].CompactChangelog} {
 			for j := range files {
 				f := &files[j]
 				if _, err := c.table.schemas.get(ctx, f.SchemaID); err != nil {
@@ -215,6 +215,7 @@ func (c *Committer) Overwrite(ctx context.Context, identifier int64, inside Row,
 		return c.table.wrap("overwrite", err)
 	}
 	msgs, mixed := c.table.apart(msgs)
+	msgs, silent := withoutChangelogs(msgs)
 	if err := c.fill(ctx, &changes, msgs, true); err != nil {
 		return c.table.wrap("overwrite", err)
 	}
@@ -223,8 +224,24 @@ func (c *Committer) Overwrite(ctx context.Context, identifier int64, inside Row,
 	in, err := c.compactAfter(ctx, "overwrite", identifier, msgs, ids, err)
 	if in {
 		c.table.removeCompactions(mixed)
+		c.table.discard(silent)
 	}
 	return err
+}
+
+// withoutChangelogs takes changelogs out of the messages of an overwrite, which
+// publishes none: whoever follows the table learns of it by the snapshot's kind.
+// silent are messages of nothing but these files.
+func withoutChangelogs(msgs []CommitMessage) (rest, silent []CommitMessage) {
+	for _, m := range msgs {
+		if len(m.NewChangelog)+len(m.CompactChangelog) > 0 {
+			silent = append(silent, CommitMessage{Partition: m.Partition, Bucket: m.Bucket, TotalBuckets: m.TotalBuckets,
+				NewChangelog: m.NewChangelog, CompactChangelog: m.CompactChangelog})
+			m.NewChangelog, m.CompactChangelog = nil, nil
+		}
+		rest = append(rest, m)
+	}
+	return rest, silent
 }
 
 // Truncate removes every row in one snapshot.

@@ -42,7 +42,7 @@ func (c *Committer) commitCompactions(ctx context.Context, identifier int64, msg
 
 // bringRows tells that there is more in messages than compactions.
 func bringRows(msgs []CommitMessage) bool {
-	return slices.ContainsFunc(msgs, func(m CommitMessage) bool { return len(m.NewFiles)+len(m.DeletedFiles)+len(m.Index) > 0 })
+	return slices.ContainsFunc(msgs, func(m CommitMessage) bool { return m.bringsRows() })
 }
 
 // overtaken parts compactions by whether they still fit the newest snapshot.
@@ -108,9 +108,8 @@ func (t *Table) fits(live []manifest.DataFile, m *CommitMessage) bool {
 func compactionsOf(msgs []CommitMessage) []CommitMessage {
 	var out []CommitMessage
 	for _, m := range msgs {
-		m.NewFiles, m.DeletedFiles, m.Index = nil, nil, nil
-		if !m.empty() {
-			out = append(out, m)
+		if m.compacts() {
+			out = append(out, m.compactionOnly())
 		}
 	}
 	return out
@@ -128,7 +127,7 @@ func without(msgs, lost []CommitMessage) []CommitMessage {
 	out := make([]CommitMessage, len(msgs))
 	for i, m := range msgs {
 		if gone[m.compaction()] {
-			m.CompactBefore, m.CompactAfter, m.CompactIndex = nil, nil, nil
+			m = m.rowsOnly()
 		}
 		out[i] = m
 	}
@@ -164,7 +163,7 @@ func (t *Table) apart(msgs []CommitMessage) (rest, mixed []CommitMessage) {
 // looked rows up in the files that are about to go.
 func (t *Table) checkLookedUp(msgs []CommitMessage) error {
 	for i := range msgs {
-		if m := &msgs[i]; t.options.NeedsLookup() && len(m.CompactBefore)+len(m.CompactAfter)+len(m.CompactIndex) > 0 {
+		if m := &msgs[i]; t.options.NeedsLookup() && m.compacts() {
 			return fault.Invalid("an overwrite ignores older rows, and these rows were compacted with a look at them: write them with a writer opened with WriterOptions.Overwrite")
 		}
 	}

@@ -32,10 +32,11 @@ type compaction struct {
 
 // compactResult is what a compaction did: files to take out of the bucket and
 // files to put in. A file that only moved to another level is in both.
-// marks are rows of other files that are outdated by it.
+// changelog are the files of what it found to have changed, marks rows of
+// other files that are outdated by it.
 type compactResult struct {
-	before, after []manifest.DataFile
-	marks         vectorMarks
+	before, after, changelog []manifest.DataFile
+	marks                    vectorMarks
 }
 
 // compactions bounds how many compactions run in this process at a time, of

@@ -159,7 +159,8 @@ func (c *Committer) publishMoved(ctx context.Context, gone, made []CommitMessage
 		m.addTo(&changes, false)
 	}
 	for _, m := range made {
-		m.CompactAfter, m.NewFiles = m.NewFiles, nil
+		m.CompactAfter, m.CompactChangelog = m.NewFiles, m.NewChangelog
+		m = m.compactionOnly()
 		if err := c.table.checkMessage(&m); err != nil {
 			return err
 		}

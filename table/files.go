@@ -1,6 +1,7 @@
 package table
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -37,6 +38,7 @@ type fileMaker struct {
 	target     int64
 	keyModes   []manifest.StatsMode
 	valueModes []manifest.StatsMode
+	prefix     string // of file names
 	format     string // parquet or avro
 	extension  string
 	code       string // compression
@@ -45,7 +47,33 @@ type fileMaker struct {
 // newFileMaker returns the maker of files of one level.
 func newFileMaker(t *Table, level int, source int8) (*fileMaker, error) {
 	o := t.options
-	m := &fileMaker{table: t, physical: t.schema.FileFields(o.ThinMode), sequence: -1, kind: -1, level: level, source: source}
+	m, err := layoutFiles(t, level, source)
+	if err != nil {
+		return nil, err
+	}
+	m.prefix, m.format, m.code = o.DataFilePrefix, o.FileFormatFor(m.overrides()), o.FileCompressionFor(m.overrides())
+	return m, m.encodeBy(o.StatsModeFor("", m.overrides()))
+}
+
+// newChangelogMaker returns the maker of changelog files. Where nothing else is
+// said they look like data files of the level.
+func newChangelogMaker(t *Table, level int) (*fileMaker, error) {
+	m, err := layoutFiles(t, level, manifest.SourceAppend)
+	if err != nil {
+		return nil, err
+	}
+	o := &t.options.Changelog
+	m.prefix, m.format = o.FilePrefix, cmp.Or(o.FileFormat, t.options.FileFormatFor(level))
+	m.code = cmp.Or(o.FileCompression, t.options.FileCompressionFor(level))
+	if m.format == "avro" {
+		m.code = cmp.Or(t.options.AvroCodec, m.code)
+	}
+	return m, m.encodeBy(cmp.Or(o.StatsMode, t.options.StatsModeFor("", level)))
+}
+
+// layoutFiles finds out what the files of a level hold.
+func layoutFiles(t *Table, level int, source int8) (*fileMaker, error) {
+	m := &fileMaker{table: t, physical: t.schema.FileFields(t.options.ThinMode), sequence: -1, kind: -1, level: level, source: source}
 	m.values = len(m.physical) - len(t.schema.Fields)
 	if len(t.schema.PrimaryKeys) > 0 {
 		m.sequence, m.kind = m.values-2, m.values-1
@@ -55,23 +83,23 @@ func newFileMaker(t *Table, level int, source int8) (*fileMaker, error) {
 		}
 	}
 	var err error
-	if m.arrow, err = schema.ArrowSchema(m.physical); err != nil {
-		return nil, err
-	}
-	m.target = o.TargetFileSizeFor(len(t.schema.PrimaryKeys) > 0)
-	m.code = o.FileCompressionFor(m.overrides())
+	m.arrow, err = schema.ArrowSchema(m.physical)
+	m.target = t.options.TargetFileSizeFor(len(t.schema.PrimaryKeys) > 0)
 	m.rowGroup = m.rowGroupBytes()
-	m.format = o.FileFormatFor(m.overrides())
-	if m.format == "avro" {
-		if err := datafile.AvroHolds(m.physical); err != nil {
-			return nil, err
-		}
-	}
+	return m, err
+}
+
+// encodeBy gets ready to write files of the maker's format, with statistics of
+// a mode where a column has none of its own.
+func (m *fileMaker) encodeBy(mode string) error {
 	m.extension = "." + m.format
-	if o.SuffixIncludesCompression {
+	if m.table.options.SuffixIncludesCompression {
 		m.extension = "." + m.code + m.extension
 	}
-	return m, m.statsModes()
+	if m.format == "avro" {
+		return errors.Join(datafile.AvroHolds(m.physical), m.avroStatsModes(mode))
+	}
+	return m.statsModes(mode)
 }
 
 // overrides is the level whose own values of options apply: files of append tables have none.
@@ -82,12 +110,8 @@ func (m *fileMaker) overrides() int {
 	return m.level
 }
 
-func (m *fileMaker) statsModes() error {
+func (m *fileMaker) statsModes(mode string) error {
 	o := m.table.options
-	mode := o.StatsModeFor("", m.overrides())
-	if m.format == "avro" {
-		return m.avroStatsModes(mode)
-	}
 	names := make([]string, len(m.table.schema.Fields))
 	for i, f := range m.table.schema.Fields {
 		names[i] = f.Name
@@ -197,7 +221,7 @@ func (w *countedWriter) Write(p []byte) (int, error) {
 // call that starts it, so it has a context of its own, which ends early only
 // when the context of a call that works on it does.
 func (m *fileMaker) create(ctx context.Context, dir, id string, n, parallel int) (*newFile, error) {
-	f := &newFile{maker: m, name: m.table.options.DataFilePrefix + id + "-" + strconv.Itoa(n) + m.extension}
+	f := &newFile{maker: m, name: m.prefix + id + "-" + strconv.Itoa(n) + m.extension}
 	f.key = path.Join(dir, f.name)
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ type CommitMessage struct {
 
 	NewFiles     []manifest.DataFile   `json:"newFiles,omitempty"`
 	DeletedFiles []manifest.DataFile   `json:"deletedFiles,omitempty"` // replaced by a delete or update of an append table
+	NewChangelog []manifest.DataFile   `json:"newChangelog,omitempty"` // how the new rows changed their keys
 	Index        []manifest.IndexEntry `json:"index,omitempty"`        // changes of index files
 
 	// In tables with dynamic buckets: the hash index files of the partition
@@ -36,14 +37,36 @@ type CommitMessage struct {
 	// In tables whose keys move between partitions.
 	KeyBase *KeyBase `json:"keyBase,omitempty"`
 
-	CompactBefore []manifest.DataFile   `json:"compactBefore,omitempty"` // files that a compaction read
-	CompactAfter  []manifest.DataFile   `json:"compactAfter,omitempty"`  // what it left instead; an upgraded file is in both
-	CompactIndex  []manifest.IndexEntry `json:"compactIndex,omitempty"`
+	CompactBefore    []manifest.DataFile   `json:"compactBefore,omitempty"` // files that a compaction read
+	CompactAfter     []manifest.DataFile   `json:"compactAfter,omitempty"`  // what it left instead; an upgraded file is in both
+	CompactChangelog []manifest.DataFile   `json:"compactChangelog,omitempty"`
+	CompactIndex     []manifest.IndexEntry `json:"compactIndex,omitempty"`
 }
 
 // empty tells that there is nothing to commit.
 func (m *CommitMessage) empty() bool {
-	return len(m.NewFiles)+len(m.DeletedFiles)+len(m.Index)+len(m.CompactBefore)+len(m.CompactAfter)+len(m.CompactIndex) == 0
+	return !m.bringsRows() && !m.compacts()
+}
+
+// bringsRows tells that there is something for the first of the two snapshots.
+func (m *CommitMessage) bringsRows() bool {
+	return len(m.NewFiles)+len(m.DeletedFiles)+len(m.NewChangelog)+len(m.Index) > 0
+}
+
+// compacts tells that there is something for the second one.
+func (m *CommitMessage) compacts() bool {
+	return len(m.CompactBefore)+len(m.CompactAfter)+len(m.CompactChangelog)+len(m.CompactIndex) > 0
+}
+
+// rowsOnly is the message without its compaction, compactionOnly without its rows.
+func (m CommitMessage) rowsOnly() CommitMessage {
+	m.CompactBefore, m.CompactAfter, m.CompactChangelog, m.CompactIndex = nil, nil, nil, nil
+	return m
+}
+
+func (m CommitMessage) compactionOnly() CommitMessage {
+	m.NewFiles, m.DeletedFiles, m.NewChangelog, m.Index = nil, nil, nil, nil
+	return m
 }
 
 // made are the files that exist because of the message: aborting it deletes
@@ -53,7 +76,7 @@ func (m *CommitMessage) made() []manifest.DataFile {
 	for i := range m.CompactBefore {
 		before[m.CompactBefore[i].Name] = true
 	}
-	out := slices.Clone(m.NewFiles)
+	out := slices.Concat(m.NewFiles, m.NewChangelog, m.CompactChangelog)
 	for _, f := range m.CompactAfter {
 		if !before[f.Name] {
 			out = append(out, f)
@@ -97,7 +120,7 @@ func (t *Table) checkMessage(m *CommitMessage) error {
 		least = -1 // rows that wait have no numbers
 	}
 	types := typesOf(t.schema.KeyFields())
-	for n, files := range [][]manifest.DataFile{m.NewFiles, m.DeletedFiles, m.CompactBefore, m.CompactAfter} {
+	for n, files := range [][]manifest.DataFile{m.NewFiles, m.DeletedFiles, m.CompactBefore, m.CompactAfter, m.NewChangelog, m.CompactChangelog} {
 		for i := range files {
 			f := &files[i]
 			switch {
@@ -175,12 +198,14 @@ func plainName(name string) bool {
 // addTo puts the message's changes among those of a commit.
 func (m *CommitMessage) addTo(c *snapshot.Changes, dynamic bool) {
 	c.AppendFiles = m.entries(m.entries(c.AppendFiles, manifest.Delete, m.DeletedFiles), manifest.Add, m.NewFiles)
+	c.AppendChangelog = m.entries(c.AppendChangelog, manifest.Add, m.NewChangelog)
 	c.AppendIndex = append(c.AppendIndex, m.Index...)
 	if dynamic && len(m.NewFiles)+len(m.Index) > 0 && !m.Overwrite {
 		c.HashBase = append(c.HashBase, snapshot.HashBase{Partition: m.Partition, Files: m.IndexBase})
 	}
 	m.addKeyBase(c)
 	c.CompactFiles = m.entries(m.entries(c.CompactFiles, manifest.Delete, m.CompactBefore), manifest.Add, m.CompactAfter)
+	c.CompactChangelog = m.entries(c.CompactChangelog, manifest.Add, m.CompactChangelog)
 	c.CompactIndex = append(c.CompactIndex, m.CompactIndex...)
 }
 

@@ -10,7 +10,7 @@ import (
 
 // rolling writes the rows of one bucket into files, one after the other, and
 // begins a new one when a file has reached the target size. It is for one
-// goroutine at a time.
+// goroutine at a time. A nil one has no files to finish, hand out or give up.
 type rolling struct {
 	files   *fileMaker
 	dir, id string
@@ -80,7 +80,7 @@ func (r *rolling) append(ctx context.Context, rec arrow.RecordBatch, parallel in
 
 // roll finishes the open file, if there is one.
 func (r *rolling) roll() error {
-	if r.open == nil {
+	if r == nil || r.open == nil {
 		return nil
 	}
 	d, err := r.open.finish()
@@ -102,6 +102,9 @@ func (r *rolling) heldOpen() int64 {
 
 // take hands out the files that are finished; none is open.
 func (r *rolling) take() []manifest.DataFile {
+	if r == nil {
+		return nil
+	}
 	files := r.done
 	r.done = nil
 	return files
@@ -109,6 +112,9 @@ func (r *rolling) take() []manifest.DataFile {
 
 // discard gives up the open file and deletes those that were not handed out.
 func (r *rolling) discard() error {
+	if r == nil {
+		return nil
+	}
 	if r.open != nil {
 		r.open.abandon()
 		r.open = nil

@@ -221,7 +221,7 @@ func (t *Table) mergeRuns(engine mergeengine.Engine, runs []*spilledRun, newest 
 // spillOut moves the buffered rows to disk. After an error all rows are still
 // there, in memory or on disk.
 func (b *bucketBuffer) spillOut(ctx context.Context, to *spillFile) error {
-	rows, err := b.sorted.Sorted(b.next)
+	rows, err := b.sorted.Sorted(b.next, b.reduction())
 	if err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ func (b *bucketBuffer) spillOut(ctx context.Context, to *spillFile) error {
 func (b *bucketBuffer) joinSpilled(ctx context.Context, to *spillFile) error {
 	slices.SortFunc(b.spilled, func(x, y *spilledRun) int { return cmp.Compare(x.bytes, y.bytes) })
 	n := max(2, len(b.spilled)/2)
-	rows, err := b.table.mergeRuns(lsm.Reduction(b.table.engine), b.spilled[:n], nil, 1)
+	rows, err := b.table.mergeRuns(b.reduction(), b.spilled[:n], nil, 1)
 	if err != nil {
 		return err
 	}
@@ -255,21 +255,39 @@ func (b *bucketBuffer) joinSpilled(ctx context.Context, to *spillFile) error {
 	return nil
 }
 
+// reduction is what spilled rows may be reduced by.
+func (b *bucketBuffer) reduction() mergeengine.Chooser {
+	if b.changelog != nil {
+		return lsm.AllVersions{}
+	}
+	return lsm.Reduction(b.table.engine)
+}
+
 // flushSpilled writes what was spilled and what is in memory as files of level 0.
 func (b *bucketBuffer) flushSpilled(ctx context.Context, parallel int) error {
-	newest, err := b.sorted.Sorted(b.next)
-	if err != nil {
-		return err
+	if b.changelog != nil {
+		if err := b.mergeSpilled(ctx, lsm.AllVersions{}, b.changelog, parallel); err != nil {
+			return err
+		}
 	}
-	rows, err := b.table.mergeRuns(b.table.engine, b.spilled, newest, parallel)
-	if err != nil {
-		return errors.Join(err, newest.Close())
-	}
-	if err := errors.Join(copyRows(ctx, rows, &b.rolling, parallel), rows.Close()); err != nil {
+	if err := b.mergeSpilled(ctx, b.table.engine, &b.rolling, parallel); err != nil {
 		return err
 	}
 	b.next += b.sorted.Rows()
 	b.sorted.Close()
 	b.spilled = nil
 	return nil
+}
+
+// mergeSpilled merges what was spilled and what is in memory into files.
+func (b *bucketBuffer) mergeSpilled(ctx context.Context, engine mergeengine.Engine, to *rolling, parallel int) error {
+	newest, err := b.sorted.Sorted(b.next, b.reduction())
+	if err != nil {
+		return err
+	}
+	rows, err := b.table.mergeRuns(engine, b.spilled, newest, parallel)
+	if err != nil {
+		return errors.Join(err, newest.Close())
+	}
+	return errors.Join(copyRows(ctx, rows, to, parallel), rows.Close())
 }

@@ -104,6 +104,9 @@ func TestSpilledRowsAreThoseOfOneFlush(t *testing.T) {
 					parts = append(parts, drawRows(r, makers, rule, nil))
 				}
 				config := map[string]string{"bucket": oneOf(r, "1", "3"), "write-only": "true", "data-file.thin-mode": oneOf(r, "true", "false")}
+				if engine != "first-row" {
+					config["changelog-producer"] = oneOf(r, "none", "input")
+				}
 				want, _ := spilled(t, m, config, parts)
 				config["write-buffer-size"] = oneOf(r, "1 b", "1 kb", "10 kb")
 				config["local-sort.max-num-file-handles"] = oneOf(r, "2", "3", "7", "128")
@@ -145,7 +148,34 @@ func spilled(t *testing.T, m metaTable, config map[string]string, parts [][]stri
 	if err := w.CommitNext(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return storedRows(t, st, tab)
+	rows, files := storedRows(t, st, tab)
+	if config["changelog-producer"] == "input" {
+		rows = append(rows, changesAsStored(t, tab, 1)...)
+	}
+	return rows, files
+}
+
+// changesAsStored are the changes of a snapshot with their sequence numbers.
+func changesAsStored(t *testing.T, tab *table.Table, id int64) (rows []string) {
+	t.Helper()
+	for rec, err := range table.StoredChanges(ctx, tab, id) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range int(rec.NumRows()) {
+			var cells []string
+			for c, col := range rec.Columns() {
+				if c != 3 { // the time of the commit
+					cells = append(cells, col.ValueStr(i))
+				}
+			}
+			rows = append(rows, strings.Join(cells, " "))
+		}
+	}
+	if len(rows) == 0 {
+		t.Error("no changes")
+	}
+	return rows
 }
 
 const spilling = "columns: [{name: k, type: INT NOT NULL}, {name: v, type: STRING}]\nprimary-key: [k]\noptions: {bucket: 2, write-only: true, write-buffer-size: 2 kb}"

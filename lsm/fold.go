@@ -83,6 +83,9 @@ func (m *Merge) foldBatch(n int) (arrow.RecordBatch, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.changes != nil {
+		m.changes.ofFolded(p)
+	}
 	if m.spec.DropDeletes {
 		p.DropRetracts()
 	}

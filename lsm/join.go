@@ -26,7 +26,7 @@ func Join(runs []Run, spec MergeSpec) (*Merge, error) {
 		spec.Alloc = memory.DefaultAllocator
 	}
 	spec.Schema = arrow.NewSchema(append(slices.Clone(spec.Schema.Fields()), rankField), nil)
-	spec.Engine, spec.Versions, spec.Levels = AllVersions{}, true, nil
+	spec.Engine, spec.Versions, spec.Levels, spec.Changes = AllVersions{}, true, nil, nil
 	spec.WithKeys, spec.WithSequence, spec.WithKind, spec.DropDeletes = false, true, true, false
 	spec.Output = spec.Output[:0:0]
 	for _, f := range spec.Schema.Fields() {

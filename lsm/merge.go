@@ -40,6 +40,8 @@ type MergeSpec struct {
 	Levels []int
 	// Alone has a Folder merge keys of one version too ([mergeengine.Groups]).
 	Alone bool
+	// Changes asks for what became of each key, nil for nothing.
+	Changes *ChangesSpec
 	// Versions says that a run may hold several versions of a key, one after
 	// the other in any order: keys need not rise strictly. In memory are then,
 	// of every run, all the versions of the key that it is at.
@@ -82,6 +84,7 @@ type Merge struct {
 
 	chooser mergeengine.Chooser // or
 	fold    *folding
+	changes *changes // nil when nobody asks
 
 	// pending are merged rows that wait to be gathered, in slices of at most
 	// slice rows. When columns are folded it holds all versions of the rows,
@@ -162,7 +165,11 @@ func (m *Merge) newEmitter() error {
 	}
 	e.finish()
 	m.emitter = e
-	return m.useEngine()
+	if err := m.useEngine(); err != nil || m.spec.Changes == nil {
+		return err
+	}
+	m.changes, err = m.newChanges()
+	return err
 }
 
 // useEngine gets ready to choose or to fold.
@@ -207,6 +214,10 @@ func (m *Merge) next() (arrow.RecordBatch, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := m.changes.emit(rec); err != nil {
+			rec.Release()
+			return nil, err
+		}
 		m.emitted += n
 		if rec.NumRows() > 0 {
 			return rec, nil
@@ -229,7 +240,11 @@ func (m *Merge) batch(n int) (arrow.RecordBatch, error) {
 	if m.fold != nil {
 		return m.foldBatch(n)
 	}
-	return m.emitter.batch(vector.Select(m.pending[m.emitted : m.emitted+n]))
+	refs := m.pending[m.emitted : m.emitted+n]
+	if m.changes != nil {
+		refs = m.changes.ofChosen(refs)
+	}
+	return m.emitter.batch(vector.Select(refs))
 }
 
 // fill merges rounds until a batch is worth gathering: half of a full one,
@@ -237,6 +252,7 @@ func (m *Merge) batch(n int) (arrow.RecordBatch, error) {
 // What is left from one fill to the next are only batches that runs are in.
 func (m *Merge) fill() error {
 	m.pending, m.groups, m.emitted = m.pending[:0], m.groups[:0], 0
+	m.changes.reset()
 	m.slots.freeRetired()
 	for m.waiting()*2 < m.spec.BatchRows {
 		if len(m.pending) > 0 && m.slots.retiredRows > 4*m.spec.BatchRows {

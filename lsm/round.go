@@ -193,7 +193,7 @@ func (m *Merge) rand() uint64 {
 
 // mergeSegments appends the rows that the segments become to pending.
 func (m *Merge) mergeSegments() error {
-	if len(m.segs) == 1 && !m.spec.Versions {
+	if len(m.segs) == 1 && !m.spec.Versions && m.changes == nil {
 		m.keepSegment(m.segs[0])
 		return nil
 	}
@@ -209,6 +209,7 @@ func (m *Merge) mergeSegments() error {
 			}
 		}
 	}
+	m.changes.note(items)
 	if m.fold != nil {
 		m.keepVersions(items)
 		return nil
@@ -246,6 +247,10 @@ func (m *Merge) choose(items []item) (err error) {
 	groups := mergeengine.Groups{Starts: m.starts, Kind: func(pos int32) int8 { return m.slots.kind(items[pos].ref) }}
 	if m.chosen, err = m.chooser.Choose(m.chosen[:0], &groups); err != nil {
 		return err
+	}
+	if m.changes != nil {
+		m.changes.keep(items, m.chosen)
+		return nil
 	}
 	check := m.spec.DropDeletes && m.slots.retracting > 0
 	for _, pos := range m.chosen {

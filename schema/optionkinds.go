@@ -54,7 +54,6 @@ var fallbackKeys = map[string][]string{
 // harmlessValues never make a refusing option refuse, besides its default.
 var harmlessValues = map[string][]string{
 	"scan.mode": {"latest-full", "full", "latest"},
-	"changelog-producer": {"input"},
 }
 
 // keyedOnly refuse on tables with a primary key only, appendOnly on those

@@ -8,7 +8,7 @@ package schema
 const (
 	compaction     = "steers compactions of a kind that does not run here; engines that run it honour it"
 	expiry         = "steers expiry, which does not run here; engines that expire honour it"
-	changelogFiles = "shapes changelog files, and no table with a changelog producer is written here"
+	changelogFiles = "counts for deletes by SQL in Java engines; deletes here always reach the changelog"
 	streaming      = "steers streaming reads only"
 	engine         = "tunes threads, memory or local disk of Java engines; rows do not depend on it"
 	appendBuffers  = "a full buffer of a table without a primary key is written to files that go on growing, so there is nothing to spill"
@@ -121,9 +121,9 @@ var optionTable = []option{
 	{"compaction.min.file-num", intValue, "5", Honoured, "append tables: small files that are joined"},
 	{"compaction.file-num-limit", intValue, "100000", Honoured, "append tables: files that one plan joins"},
 	{"compaction.delete-ratio-threshold", floatValue, "0.2", Honoured, "append tables: share of deleted rows above which a file is written again"},
-	{"changelog-producer", enumValue, "none", RefusedWrite, "set changelog-producer to none, or write through Paimon"},
-	{"changelog-producer.row-deduplicate", boolValue, "false", Ignored, changelogFiles},
-	{"changelog-producer.row-deduplicate-ignore-fields", textValue, "", Ignored, changelogFiles},
+	{"changelog-producer", enumValue, "none", Honoured, "none, input, full-compaction or lookup: what readers of changes are told"},
+	{"changelog-producer.row-deduplicate", boolValue, "false", Honoured, "leave updates that change nothing out of the changelog"},
+	{"changelog-producer.row-deduplicate-ignore-fields", textValue, "", Honoured, "columns whose change alone is none"},
 	{"table-read.sequence-number.enabled", boolValue, "false", Ignored, "adds a column to the audit_log and binlog system tables only"},
 	{"key-value.sequence_number.enabled", boolValue, "false", Ignored, "an internal switch of Java readers, never stored by users"},
 	{"sequence.field", textValue, "", Honoured, "ordering columns"},

@@ -98,7 +98,11 @@ func (c *compaction) lookupRewrites(f *manifest.DataFile) bool {
 
 // run does the work. After an error nothing that it wrote is left.
 func (c *compaction) run(ctx context.Context) (done compactResult, err error) {
-	files, err := c.table.makerFor(c.unit.Output)
+	dir, err := c.table.bucketDir(c.partition, c.bucket)
+	if err != nil {
+		return compactResult{}, err
+	}
+	out, err := c.newOutput(dir)
 	if err != nil {
 		return compactResult{}, err
 	}
@@ -106,20 +110,20 @@ func (c *compaction) run(ctx context.Context) (done compactResult, err error) {
 	if err != nil {
 		return compactResult{}, err
 	}
-	out := rolling{files: files, dir: r.split.dir, id: c.table.world.NewID()}
-	done, err = c.work(ctx, r, &out)
+	done, err = c.work(ctx, r, out)
 	if err = errors.Join(err, r.close()); err != nil {
 		return compactResult{}, errors.Join(err, out.discard())
 	}
-	done.after = append(done.after, out.take()...)
+	rows, changes := out.take()
+	done.after, done.changelog = append(done.after, rows...), changes
 	return done, nil
 }
 
 // work goes through the steps. The files that it wrote are those of out.
-func (c *compaction) work(ctx context.Context, r *unitReader, out *rolling) (done compactResult, err error) {
+func (c *compaction) work(ctx context.Context, r *unitReader, out *unitOutput) (done compactResult, err error) {
 	for _, step := range c.steps() {
 		for _, f := range step.Upgrade {
-			if err := r.probeFile(ctx, f); err != nil {
+			if err := c.upgrade(ctx, r, out, f); err != nil {
 				return done, err
 			}
 			done.before = append(done.before, f)
@@ -148,22 +152,19 @@ func (c *compaction) foldsAlone(sections [][]lsm.SortedRun) bool {
 	if !outdates(c.table.engine, c.table.options) || c.unit.Output == 0 {
 		return false
 	}
-	fresh := func(f manifest.DataFile) bool { return f.Level == 0 }
-	return slices.ContainsFunc(sections, func(section []lsm.SortedRun) bool {
-		return slices.ContainsFunc(section, func(run lsm.SortedRun) bool { return slices.ContainsFunc(run, fresh) })
-	})
+	return slices.ContainsFunc(sections, func(section []lsm.SortedRun) bool { return slices.ContainsFunc(section, fromLevel0) })
 }
 
 // rewrite merges sections, one after the other, into files of their own.
-func (c *compaction) rewrite(ctx context.Context, r *unitReader, out *rolling, sections [][]lsm.SortedRun) error {
+func (c *compaction) rewrite(ctx context.Context, r *unitReader, out *unitOutput, sections [][]lsm.SortedRun) error {
 	r.folds = c.foldsAlone(sections)
 	for _, section := range sections {
-		err := c.inRanges(ctx, r, out, section, func(ctx context.Context, out *rolling, within *keyRange) error {
-			rows, err := r.open(ctx, section, within)
+		err := c.inRanges(ctx, r, out, section, func(ctx context.Context, out *unitOutput, within *keyRange) error {
+			rows, err := r.open(ctx, section, within, c.changes(ctx, r, out.changelog, section))
 			if err != nil {
 				return err
 			}
-			return errors.Join(copyRows(ctx, rows, out, r.split.parallel), rows.Close())
+			return errors.Join(copyRows(ctx, rows, &out.rolling, r.split.parallel), rows.Close())
 		})
 		if err != nil {
 			return err

@@ -12,8 +12,8 @@ import (
 // inRanges rewrites a section: as a whole into out, or, when it is large and
 // no other compaction waits for the room, in ranges of keys beside each other,
 // each into files of its own.
-func (c *compaction) inRanges(ctx context.Context, r *unitReader, out *rolling, section []lsm.SortedRun,
-	rewrite func(ctx context.Context, out *rolling, within *keyRange) error) error {
+func (c *compaction) inRanges(ctx context.Context, r *unitReader, out *unitOutput, section []lsm.SortedRun,
+	rewrite func(ctx context.Context, out *unitOutput, within *keyRange) error) error {
 	if len(section) == 1 {
 		return rewrite(ctx, out, nil)
 	}
@@ -39,15 +39,15 @@ func (c *compaction) inRanges(ctx context.Context, r *unitReader, out *rolling, 
 	if err := out.roll(); err != nil {
 		return err
 	}
-	parts := make([]rolling, len(ranges))
+	parts := make([]*unitOutput, len(ranges))
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range ranges {
-		parts[i] = rolling{files: out.files, dir: out.dir, id: c.table.world.NewID()}
-		group.Go(func() error { return errors.Join(rewrite(ctx, &parts[i], &ranges[i]), parts[i].roll()) })
+		parts[i] = out.another(c.table.world.NewID())
+		group.Go(func() error { return errors.Join(rewrite(ctx, parts[i], &ranges[i]), parts[i].roll()) })
 	}
 	err = group.Wait()
 	for i := range parts {
-		out.done = append(out.done, parts[i].take()...)
+		out.join(parts[i])
 		err = errors.Join(err, parts[i].discard())
 	}
 	return err

@@ -81,6 +81,9 @@ func (p *prober) close() error {
 func (p *prober) drops() bool { return p.table.options.MergeEngine == "first-row" }
 
 func (p *prober) merges() bool {
+	if p.table.options.ChangelogProducer == "lookup" && !p.drops() {
+		return true // who follows the table is told what was there
+	}
 	_, choose := p.table.engine.(mergeengine.Deduplicate)
 	return !p.drops() && !(choose && len(p.table.options.SequenceFields) == 0)
 }

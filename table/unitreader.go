@@ -81,8 +81,9 @@ func (t *Table) wholeReader(partition []byte, bucket int) (*splitReader, error) 
 
 func (r *unitReader) close() error { return errors.Join(r.split.external.close(), r.probe.close()) }
 
-// open starts a section of several runs, or a range of its keys; nil is all of them.
-func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *keyRange) (rowSource, error) {
+// open starts a section of runs, or a range of its keys; nil is all of them.
+// changes are asked for along with the rows, nil for none.
+func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *keyRange, changes *lsm.ChangesSpec) (rowSource, error) {
 	var inputs []mergeInput
 	for _, files := range section {
 		inputs = append(inputs, mergeInput{sizeOf(files), heldBy(files, r.rowSize, r.files.NumFields()), func(among int) (lsm.Run, error) {
@@ -93,7 +94,7 @@ func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *
 	if found := r.found(ctx, section, within); found != nil {
 		inputs = append(inputs, *found)
 	}
-	if len(inputs) == 1 && !r.folds {
+	if len(inputs) == 1 && !r.folds && changes == nil {
 		run, err := inputs[0].open(1)
 		return &alone{r, run}, err
 	}
@@ -108,7 +109,7 @@ func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *
 	return t.merge(ctx, t.options.Spill.MergeBytes/4*3, inputs, lsm.MergeSpec{
 		Schema: r.values, Key: names(t.schema.KeyFields()), Sequence: t.options.SequenceFields,
 		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Levels: levels, Alone: r.folds, Output: r.names,
-		WithKeys: !t.options.ThinMode, WithSequence: true, WithKind: true, DropDeletes: r.c.dropDeletes,
+		WithKeys: !t.options.ThinMode, WithSequence: true, WithKind: true, DropDeletes: r.c.dropDeletes, Changes: changes,
 		BatchRows: int(min(16384, max(128, mergedBytes/r.rowSize))), Parallel: r.split.parallel, Alloc: t.world.Alloc,
 	})
 }

@@ -28,7 +28,7 @@ var floors = [][]string{
 	{"internal/avro", "internal/deletion", "internal/fileindex", "internal/binaryrow", "internal/binaryrow/rowtest", "internal/bitmap", "internal/conform", "internal/keymap", "internal/sketch", "internal/model", "internal/take", "internal/vector", "internal/rowjson/literal"},
 	{"internal/cell"},
 	{"internal/rowblock"},
-	{"internal/bucket", "internal/cast", "internal/partition", "internal/rowjson", "internal/benchrows", "io/store", "mergeengine"},
+	{"internal/bucket", "internal/cast", "internal/partition", "internal/rowjson", "internal/benchrows", "io/store", "mergeengine", "changelog"},
 	{"io/datafile", "io/store/cloud", "io/store/storetest", "predicate"},
 	{"manifest"},
 	{"snapshot", "lsm"},

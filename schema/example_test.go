@@ -92,9 +92,9 @@ func ExampleParseOptions() {
 }
 
 func ExampleOptions_CheckWrite() {
-	o, _ := schema.ParseOptions(map[string]string{"bucket": "1", "changelog-producer": "lookup"})
+	o, _ := schema.ParseOptions(map[string]string{"bucket": "1", "file.format": "orc"})
 	fmt.Println(o.CheckWrite(&schema.Table{PrimaryKeys: []string{"id"}}))
-	// Output: not supported: writing a table with changelog-producer = "lookup" (set changelog-producer to none, or write through Paimon)
+	// Output: not supported: writing a table with file.format = "orc" (set file.format to parquet or avro, or write through Paimon)
 }
 
 func ExampleTable_Alter() {

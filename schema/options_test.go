@@ -158,7 +158,7 @@ func TestWhatStopsReadingAndWriting(t *testing.T) {
 		{keyed, "merge-engine=partial-update", true, true},
 		{keyed, "merge-engine=First-Row", true, true},
 		{plain, "merge-engine=first-row", true, true},
-		{keyed, "changelog-producer=lookup", true, false},
+		{keyed, "changelog-producer=lookup", true, true},
 		{keyed, "changelog-producer=none", true, true},
 		{keyed, "deletion-vectors.enabled=TRUE", true, true},
 		{plain, "deletion-vectors.enabled=true", true, true},

@@ -102,9 +102,9 @@ func TestAWriterEndsWhereTheNewSchemaCannotBeWritten(t *testing.T) {
 	create(t, st, renewing)
 	tab := impatient(t, st)
 	w := newWriter(t, tab, "svc")
-	alter(t, st, "set changelog-producer=input")
+	alter(t, st, "set file.format=orc")
 	commit(t, w, tab, `{"k":1,"v":1}`)
-	failsWith(t, write(t, w, tab, `{"k":2,"v":2}`), table.ErrUnsupported, "the table was altered", "changelog-producer")
+	failsWith(t, write(t, w, tab, `{"k":2,"v":2}`), table.ErrUnsupported, "the table was altered", "file.format")
 }
 
 func TestNewOptionsAreTakenUpToo(t *testing.T) {

@@ -81,7 +81,9 @@ func decompress(codec int32, buf, src []byte, size int) ([]byte, error) {
 			buf = make([]byte, room, room+room/8+64)
 		}
 		out, err := unpack(codec, buf[:room], src)
-		if err != nil && room < size && errors.Is(err, errFull) {
+		// The zstd decoder has several words for a block that does not fit, most
+		// of them those for broken input: this close to the end it may be either.
+		if err != nil && room < size && (errors.Is(err, errFull) || codec == codecZstd && cap(buf)-len(out) < zstdBlock) {
 			continue
 		}
 		if err != nil {
@@ -97,7 +99,8 @@ func decompress(codec int32, buf, src []byte, size int) ([]byte, error) {
 // errFull says that the output does not fit.
 var errFull = errors.New("page unpacks to more bytes than it claims")
 
-// unpack decompresses src into dst and returns the part of dst that was used.
+// unpack decompresses src into dst and returns the part of dst that was used,
+// of zstd the whole blocks too that came before an error.
 func unpack(codec int32, dst, src []byte) ([]byte, error) {
 	switch codec {
 	case codecZstd:

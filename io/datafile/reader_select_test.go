@@ -2,6 +2,7 @@ package datafile
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -362,6 +363,22 @@ func TestMemoryFollowsBytesNotClaims(t *testing.T) {
 	}
 	if out, err := decompress(codecZstd, nil, bomb, 64<<20); err != nil || len(out) != 64<<20 {
 		t.Errorf("an honest page of zeros: %v", err)
+	}
+}
+
+// Java writes a page whose rows all hold one number as a zstd frame that does
+// not say how much it holds, at more than 700 times the packed size.
+func TestAFrameOfOneValueRepeatedIsRead(t *testing.T) {
+	page, err := hex.DecodeString("28b52ffd00484c000010ffff0100e39f0758010000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 16360
+	for _, room := range []int{0, 100, 10000, 20000} {
+		out, err := decompress(codecZstd, make([]byte, 0, room), page, size)
+		if err != nil || len(out) != size || bytes.Count(out, []byte{0xff}) != size {
+			t.Errorf("into %d bytes: %d, %v", room, len(out), err)
+		}
 	}
 }
 

@@ -64,6 +64,7 @@ func (c *Committer) readBack(ctx context.Context, id int64) (*Snapshot, []byte, 
 // won records that the group is in the chain as snapshot fresh.
 func (c *Committer) won(ctx context.Context, p *pending, fresh *base) (int64, error) {
 	s := fresh.snapshot
+	sleepers.publish(c.chain.place(), s.ID)
 	hint, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	c.chain.writeHint(hint, latestHint, s.ID)

@@ -22,38 +22,6 @@ import (
 	"github.com/tidelake/tidelake/table"
 )
 
-// Identifier names a table.
-type Identifier struct{ Database, Table string }
-
-// String is "database.table".
-func (id Identifier) String() string { return id.Database + "." + id.Table }
-
-// ParseIdentifier splits "database.table". Both parts must be names that a
-// warehouse can hold.
-func ParseIdentifier(text string) (Identifier, error) {
-	db, tb, ok := strings.Cut(text, ".")
-	if !ok {
-		return Identifier{}, fault.Invalid(fmt.Sprintf("%q is not a table name: write DATABASE.TABLE", text))
-	}
-	id := Identifier{db, tb}
-	return id, errors.Join(checkName("database", db), checkName("table", tb))
-}
-
-// checkName refuses names that would not be one directory, or that are taken by Paimon's grammar.
-func checkName(what, name string) error {
-	switch {
-	case name == "":
-		return fault.Invalid("an empty " + what + " name")
-	case what == "database" && name == "sys":
-		return fault.Invalid("database sys is Paimon's virtual one")
-	case strings.ContainsAny(name, "/\\$\x00") || strings.HasPrefix(name, "."):
-		return fault.Invalid(fmt.Sprintf("%s name %q: it may not hold / \\ $ or begin with a dot", what, name))
-	case strings.ContainsRune(name, '.'):
-		return fault.Invalid(fmt.Sprintf("%s name %q holds a dot: write DATABASE.TABLE", what, name))
-	}
-	return nil
-}
-
 // Catalog is the file-system catalog of one warehouse. It is safe for
 // concurrent use. Renaming is atomic in local directories only.
 type Catalog struct {
@@ -155,7 +123,7 @@ func (c *Catalog) Tables(ctx context.Context, db string) ([]string, error) {
 		if !info.Dir || strings.HasPrefix(info.Name, ".") {
 			continue
 		}
-		is, err := c.isTable(ctx, Identifier{db, info.Name})
+		is, err := c.isTable(ctx, Identifier{Database: db, Table: info.Name})
 		if err != nil {
 			return nil, err
 		}
@@ -185,7 +153,7 @@ func (c *Catalog) isTable(ctx context.Context, id Identifier) (bool, error) {
 // is, ErrNotFound without the database, ErrUnsupported for a table that could
 // not be read afterwards.
 func (c *Catalog) CreateTable(ctx context.Context, id Identifier, def schema.Definition) (*table.Table, error) {
-	if err := errors.Join(checkName("table", id.Table), c.hasDatabase(ctx, id.Database)); err != nil {
+	if err := errors.Join(id.checkWhole("created"), c.hasDatabase(ctx, id.Database)); err != nil {
 		return nil, err
 	}
 	sc, err := def.Table(c.now())
@@ -217,10 +185,14 @@ func (c *Catalog) now() int64 {
 	return time.Now().UnixMilli()
 }
 
-// Table opens a table by name.
+// Table opens a table by name. System tables are read through the table that
+// they belong to, see table.System.
 func (c *Catalog) Table(ctx context.Context, id Identifier) (*table.Table, error) {
-	if err := errors.Join(checkName("database", id.Database), checkName("table", id.Table)); err != nil {
+	if err := errors.Join(id.check(), id.checkData("opened as a table")); err != nil {
 		return nil, err
+	}
+	if id.Branch != "" {
+		return nil, fault.Unsupported("branch "+id.Branch+" of "+id.Main().String(), "open the table without a branch")
 	}
 	return table.Open(ctx, store.Sub(c.store, tableDir(id)), id.String(), c.settings, c.world)
 }
@@ -244,7 +216,7 @@ func (c *Catalog) DropTable(ctx context.Context, id Identifier) error {
 }
 
 func (c *Catalog) mustBeTable(ctx context.Context, id Identifier) error {
-	if err := errors.Join(checkName("database", id.Database), checkName("table", id.Table)); err != nil {
+	if err := errors.Join(checkName("database", id.Database), id.checkWhole("altered, renamed or dropped")); err != nil {
 		return err
 	}
 	is, err := c.isTable(ctx, id)
@@ -259,7 +231,7 @@ func (c *Catalog) RenameTable(ctx context.Context, from, to Identifier) error {
 	if err := c.mustBeTable(ctx, from); err != nil {
 		return err
 	}
-	if err := errors.Join(checkName("table", to.Table), c.hasDatabase(ctx, to.Database)); err != nil {
+	if err := errors.Join(to.checkWhole("the new name of a table"), c.hasDatabase(ctx, to.Database)); err != nil {
 		return err
 	}
 	taken, err := store.DirExists(ctx, c.store, tableDir(to))

@@ -131,7 +131,7 @@ func TestNamesThatAreNotOneDirectoryAreRefused(t *testing.T) {
 			fails(t, c.DropDatabase(ctx, name, true), table.ErrInvalid, "name")
 			fails(t, c.RenameTable(ctx, id("a.t"), catalog.Identifier{Database: "a", Table: name}), nil, "")
 		}
-		for _, text := range []string{"", "a", "a.", ".t", "a.b.c", "sys.t", "a/b.t"} {
+		for _, text := range []string{"", "a", "a.", ".t", "a.b.c", "sys.t", "a/b.t", "a.t$", "a.$files", "a.t$branch_", "a.t$branch_b$", "a.t$x$files", "a.t$branch_b$files$x", "a.t$branch_b/c"} {
 			_, err := catalog.ParseIdentifier(text)
 			fails(t, err, table.ErrInvalid, "")
 		}
@@ -162,5 +162,40 @@ func TestOneOfManyCreatorsWins(t *testing.T) {
 		if won.Load() != 1 {
 			t.Errorf("%d creators won", won.Load())
 		}
+	})
+}
+
+func TestNamesOfBranchesAndSystemTablesAreTakenApart(t *testing.T) {
+	for text, want := range map[string]catalog.Identifier{
+		"a.t":                 {Database: "a", Table: "t"},
+		"a.t$files":           {Database: "a", Table: "t", System: "files"},
+		"a.t$branch_b":        {Database: "a", Table: "t", Branch: "b"},
+		"a.t$branch_b$files":  {Database: "a", Table: "t", Branch: "b", System: "files"},
+		"a.t$branch_1.2$tags": {Database: "a", Table: "t", Branch: "1.2", System: "tags"},
+		"a.t$branches":        {Database: "a", Table: "t", System: "branches"},
+	} {
+		got, err := catalog.ParseIdentifier(text)
+		if err != nil || got != want || got.String() != text {
+			t.Errorf("%s: %#v, %v", text, got, err)
+		}
+	}
+}
+
+func TestSystemTablesAreNoTablesOfACatalog(t *testing.T) {
+	each(t, func(t *testing.T, c *catalog.Catalog) {
+		must(t, c.CreateDatabase(ctx, "a"))
+		if _, err := c.CreateTable(ctx, id("a.t"), definition(t)); err != nil {
+			t.Fatal(err)
+		}
+		system := catalog.Identifier{Database: "a", Table: "t", System: "files"}
+		for _, name := range []catalog.Identifier{system, {Database: "a", Table: "t", Branch: "b"}} {
+			_, err := c.CreateTable(ctx, name, definition(t))
+			fails(t, err, table.ErrInvalid, name.String())
+			fails(t, c.DropTable(ctx, name), table.ErrInvalid, name.String())
+			fails(t, c.RenameTable(ctx, name, id("a.u")), table.ErrInvalid, name.String())
+			fails(t, c.RenameTable(ctx, id("a.t"), name), table.ErrInvalid, name.String())
+		}
+		_, err := c.Table(ctx, system)
+		fails(t, err, table.ErrInvalid, "a.t$files")
 	})
 }

@@ -269,3 +269,38 @@ func ExampleTable_Update() {
 	fmt.Println(r.Rows, "updated,", done, "done")
 	// Output: 2 updated, 2 done
 }
+
+// A system table is the table in another light, read as a scan is: here what
+// a full compaction has seen to.
+func ExampleTable_System() {
+	ctx := context.Background()
+	t := newUsers(ctx)
+	w, err := t.NewWriter(ctx, table.WriterOptions{})
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+	w.Put(ctx, table.Row{"id": 1, "name": "Ada"})
+	if err := w.CommitNext(ctx); err != nil {
+		panic(err)
+	}
+	count := func() int64 {
+		s, err := t.System(ctx, "ro", table.ScanOptions{Where: "name = 'Ada'"})
+		if err != nil {
+			panic(err)
+		}
+		n, err := s.Count(ctx)
+		if err != nil {
+			panic(err)
+		}
+		return n
+	}
+	fmt.Println(count())
+	if _, err := t.Compact(ctx, table.CompactOptions{Full: true}); err != nil {
+		panic(err)
+	}
+	fmt.Println(count())
+	// Output:
+	// 0
+	// 1
+}

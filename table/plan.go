@@ -140,6 +140,9 @@ func (s *Scan) pruning(ctx context.Context) *manifest.Filter {
 		one := 1
 		f.MinLevel = &one
 	}
+	if s.level != nil {
+		f.MinLevel, f.MaxLevel = s.level, s.level
+	}
 	if s.filter.IsTrue() {
 		return f
 	}

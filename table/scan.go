@@ -58,6 +58,7 @@ type Scan struct {
 	arrow    *arrow.Schema
 
 	compacted bool // rows of level 0 are not seen
+	level     *int // only rows of this level are seen; nil is all
 	firstRow  bool // of merge-engine
 	merging   *schema.Options
 	engine    mergeengine.Engine // nil without a primary key

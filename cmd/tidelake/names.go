@@ -14,7 +14,17 @@ import (
 	"github.com/tidelake/tidelake/table"
 )
 
+// identifier is the name of a table, or of a branch of one.
 func identifier(name string) (catalog.Identifier, error) {
+	id, err := anyIdentifier(name)
+	if err == nil && id.System != "" {
+		err = usage("%s is a system table: it can only be read, with \"tidelake read '%s'\"", id, id)
+	}
+	return id, err
+}
+
+// anyIdentifier is identifier, or the name of a system table.
+func anyIdentifier(name string) (catalog.Identifier, error) {
 	id, err := catalog.ParseIdentifier(name)
 	if err != nil {
 		return id, usageError{err}

@@ -31,17 +31,27 @@ func readCommand(a *app) *cobra.Command {
 
 A filter compares columns with literals: = <> < <= > >=, IN (...), BETWEEN,
 LIKE, IS [NOT] NULL, joined by AND, OR, NOT and parentheses. Text, dates and
-times stand in single quotes, names with odd letters in backticks.`,
+times stand in single quotes, names with odd letters in backticks.
+
+A system table is read by its name behind a $, as in 'shop.orders$ro':
+` + strings.Join(table.SystemTables(), ", ") + `.`,
 		Example: `  tidelake read shop.orders --where "amount > 100 AND dt = '2026-01-01'" --select id,amount --limit 10
   tidelake read shop.orders --snapshot 3 --format csv
   tidelake read shop.orders --as-of "2026-01-31 12:00:00" --count
-  tidelake read shop.orders --format parquet > orders.parquet`,
+  tidelake read shop.orders --format parquet > orders.parquet
+  tidelake read 'shop.orders$ro' --count`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := a.scanOptions(cmd, f)
 			if err != nil {
 				return err
 			}
-			return a.withTable(cmd.Context(), args[0], func(t *table.Table) error { return a.read(cmd.Context(), t, o, f) })
+			id, err := anyIdentifier(args[0])
+			if err != nil {
+				return err
+			}
+			system := id.System
+			id.System = ""
+			return a.withTable(cmd.Context(), id.String(), func(t *table.Table) error { return a.read(cmd.Context(), t, system, o, f) })
 		}}
 	fl := cmd.Flags()
 	fl.StringVar(&f.columns, "select", "", "columns to print, separated by commas (default all)")
@@ -101,11 +111,28 @@ func (a *app) parseTime(text string) (time.Time, error) {
 	return time.UnixMilli(v.(schema.TimestampValue).Millis).In(a.loc), nil
 }
 
-func (a *app) read(ctx context.Context, t *table.Table, o table.ScanOptions, f readFlags) error {
-	s, err := t.Scan(ctx, o)
-	if errors.Is(err, table.ErrInvalid) && !errors.Is(err, table.ErrCorrupt) {
-		return usageError{err} // --select or --where
+// countedRows are rows to print or to count.
+type countedRows interface {
+	rowSource
+	Count(ctx context.Context) (int64, error)
+}
+
+// openRows starts a read of a table, or of a system table of it.
+func openRows(ctx context.Context, t *table.Table, system string, o table.ScanOptions) (rows countedRows, err error) {
+	if system != "" {
+		rows, err = t.System(ctx, system, o)
+	} else {
+		rows, err = t.Scan(ctx, o)
 	}
+	unknown := errors.Is(err, table.ErrNotFound) && system != "" && !slices.Contains(table.SystemTables(), strings.ToLower(system))
+	if unknown || errors.Is(err, table.ErrInvalid) && !errors.Is(err, table.ErrCorrupt) {
+		return nil, usageError{err} // the name, --select or --where
+	}
+	return rows, err
+}
+
+func (a *app) read(ctx context.Context, t *table.Table, system string, o table.ScanOptions, f readFlags) error {
+	s, err := openRows(ctx, t, system, o)
 	if err != nil {
 		return err
 	}
@@ -116,8 +143,13 @@ func (a *app) read(ctx context.Context, t *table.Table, o table.ScanOptions, f r
 		}
 		return a.say(strconv.FormatInt(n, 10), cell{"count", n})
 	}
+	return a.print(ctx, s, f.format)
+}
+
+// print writes rows to standard output.
+func (a *app) print(ctx context.Context, s rowSource, format string) error {
 	out := bufio.NewWriterSize(a.out, 1<<16)
-	err = errors.Join(printRows(ctx, out, s, f.format), out.Flush())
+	err := errors.Join(printRows(ctx, out, s, format), out.Flush())
 	if errors.Is(err, errPipeClosed) {
 		return nil // head and its like have what they wanted
 	}

@@ -1,0 +1,25 @@
+package table
+
+import "context"
+
+// The system table "ro" is what a full compaction has seen to: of a table with
+// a primary key the files at the top level only. They are read without a
+// merge, as fast as a table without a key, but later rows are not there yet.
+
+func readOptimized(ctx context.Context, t *Table, o *ScanOptions) (*systemView, error) {
+	s, err := t.unprojected(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.schema.PrimaryKeys) > 0 {
+		top := s.merging.NumLevels - 1
+		s.level = &top
+	}
+	return &systemView{fields: s.schema.Fields, rows: s.scanNeeded}, nil
+}
+
+// unprojected is the scan of a snapshot for a view that puts columns, filter
+// and limit on top of it.
+func (t *Table) unprojected(ctx context.Context, o *ScanOptions) (*Scan, error) {
+	return t.Scan(ctx, ScanOptions{Snapshot: o.Snapshot, AsOf: o.AsOf, BatchRows: o.BatchRows, AnyOrder: o.AnyOrder})
+}

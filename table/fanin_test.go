@@ -73,7 +73,7 @@ func mergedEveryWay(t *testing.T, m metaTable, config map[string]string, parts [
 	tab := spillingIn(t, st, dir)
 	w := newWriter(t, tab, "")
 	for _, rows := range parts {
-		if err := write(t, w, tab, rows...); err != nil {
+		if err := write(t, w, tab, packed(sc, rows)...); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.CommitNext(ctx); err != nil {

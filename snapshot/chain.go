@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -201,44 +202,59 @@ func (c *Chain) expired(ctx context.Context, id int64) (bool, error) {
 // milliseconds), nil when all are younger. It searches by halves, trusting
 // that times rise with ids, and reads about log2 of the chain's length files.
 func (c *Chain) AtOrBefore(ctx context.Context, millis int64) (*Snapshot, error) {
+	found, _, err := c.divide(ctx, func(s *Snapshot) bool { return s.TimeMillis <= millis })
+	return found, err
+}
+
+// AtWatermark is the oldest snapshot whose watermark (epoch milliseconds) is
+// not before the given one, nil when there is none. It searches as AtOrBefore
+// does: a watermark once set is never taken back.
+func (c *Chain) AtWatermark(ctx context.Context, watermark int64) (*Snapshot, error) {
+	_, found, err := c.divide(ctx, func(s *Snapshot) bool {
+		w := s.Watermark
+		return w == nil || *w == math.MinInt64 || *w < watermark
+	})
+	return found, err
+}
+
+// divide finds where the chain stops being of a kind that only its beginning
+// is: the last snapshot of that kind and the first that is not; nil where
+// there is none.
+func (c *Chain) divide(ctx context.Context, is func(*Snapshot) bool) (last, first *Snapshot, err error) {
 	latest, err := c.Latest(ctx)
-	if err != nil || latest == nil || latest.TimeMillis <= millis {
-		return latest, err
+	if err != nil || latest == nil {
+		return nil, nil, err
+	}
+	if is(latest) {
+		return latest, nil, nil
 	}
 	earliest, err := c.Earliest(ctx)
-	if err != nil || earliest == nil || earliest.TimeMillis > millis {
-		return nil, err
+	if err != nil || earliest == nil {
+		return nil, nil, err
 	}
-	// best is not after millis, high is.
-	best, high := earliest, latest.ID
-	for best.ID+1 < high {
-		middle := best.ID + (high-best.ID)/2
+	if !is(earliest) {
+		return nil, earliest, nil
+	}
+	low, high := earliest, latest
+	for low.ID+1 < high.ID {
+		middle := low.ID + (high.ID-low.ID)/2
 		s, err := c.Get(ctx, middle)
 		switch {
 		case isNotFound(err):
-			return c.afterExpiry(ctx, millis, middle, err)
+			gone, e := c.expired(ctx, middle)
+			if e == nil && gone {
+				return c.divide(ctx, is) // the chain begins later by now
+			}
+			return nil, nil, errors.Join(err, e) // a hole in the chain
 		case err != nil:
-			return nil, err
-		case s.TimeMillis <= millis:
-			best = s
+			return nil, nil, err
+		case is(s):
+			low = s
 		default:
-			high = middle
+			high = s
 		}
 	}
-	return best, nil
-}
-
-// afterExpiry searches again when a snapshot within the search vanished
-// because the chain begins later by now.
-func (c *Chain) afterExpiry(ctx context.Context, millis, missing int64, cause error) (*Snapshot, error) {
-	gone, err := c.expired(ctx, missing)
-	if err != nil {
-		return nil, err
-	}
-	if !gone {
-		return nil, cause // a hole in the chain
-	}
-	return c.AtOrBefore(ctx, millis)
+	return low, high, nil
 }
 
 func isNotFound(err error) bool { return errors.Is(err, fault.ErrNotFound) }

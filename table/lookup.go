@@ -24,6 +24,11 @@ type LookupOptions struct {
 	Snapshot int64
 	// AsOf answers from the newest snapshot committed at or before this time, for good.
 	AsOf time.Time
+	// Tag answers from the snapshot that this tag holds, for good.
+	Tag string
+	// Watermark answers from the oldest snapshot whose watermark, epoch
+	// milliseconds, has come to this, for good.
+	Watermark *int64
 	// MaxAge is how old what is known of the newest snapshot may be: whoever
 	// asks later looks for a newer one first. 0 looks only when Refresh is called.
 	MaxAge time.Duration
@@ -77,6 +82,11 @@ type Lookup struct {
 	files      map[string]*lookupFile
 }
 
+// scan is the scan that resolves the snapshot and the columns.
+func (o *LookupOptions) scan() ScanOptions {
+	return ScanOptions{Columns: o.Columns, Snapshot: o.Snapshot, AsOf: o.AsOf, Tag: o.Tag, Watermark: o.Watermark}
+}
+
 // NewLookup resolves the snapshot. Errors: ErrNotFound (no such snapshot),
 // ErrInvalid (columns, a table without a primary key).
 func (t *Table) NewLookup(ctx context.Context, o LookupOptions) (*Lookup, error) {
@@ -88,7 +98,7 @@ func (t *Table) newLookup(ctx context.Context, o LookupOptions) (*Lookup, error)
 	if len(t.schema.PrimaryKeys) == 0 {
 		return nil, &fault.Error{Class: fault.ErrInvalid, Detail: "the table has no primary key to look up", Hint: "read it with a filter"}
 	}
-	scan, err := t.Scan(ctx, ScanOptions{Columns: o.Columns, Snapshot: o.Snapshot, AsOf: o.AsOf})
+	scan, err := t.Scan(ctx, o.scan())
 	if err != nil {
 		return nil, err
 	}
@@ -223,11 +233,11 @@ func (l *Lookup) refreshIfOld(ctx context.Context) error {
 }
 
 // Refresh moves to the newest snapshot, at the cost of what was committed
-// since. It does nothing for a Lookup of a given snapshot or time.
+// since. It does nothing for a Lookup of a given snapshot, time, tag or watermark.
 func (l *Lookup) Refresh(ctx context.Context) error {
 	l.refreshing.Lock()
 	defer l.refreshing.Unlock()
-	if l.options.Snapshot != 0 || !l.options.AsOf.IsZero() {
+	if at := l.options.scan(); at.travels() > 0 { // it stays there
 		return nil
 	}
 	now := l.table.world.Clock()

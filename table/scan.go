@@ -2,14 +2,12 @@ package table
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/mergeengine"
 	"github.com/tidelake/tidelake/predicate"
 	"github.com/tidelake/tidelake/schema"
@@ -30,6 +28,11 @@ type ScanOptions struct {
 	Snapshot int64
 	// AsOf reads the newest snapshot committed at or before this time.
 	AsOf time.Time
+	// Tag reads the snapshot that this tag holds, which may have expired.
+	Tag string
+	// Watermark reads the oldest snapshot whose watermark, epoch milliseconds
+	// of event time, has come to this.
+	Watermark *int64
 	// BatchRows bounds the rows of a batch. Default 8192.
 	BatchRows int
 	// AnyOrder lets batches come in whatever order they are ready, which keeps
@@ -104,46 +107,21 @@ func (s *Scan) visibility() error {
 
 // resolve finds the snapshot and the schema to read with (streaming format, section 8.1).
 func (s *Scan) resolve(ctx context.Context) error {
-	var err error
-	switch o := s.options; {
-	case o.Snapshot != 0 && !o.AsOf.IsZero():
-		return fault.Invalid("a scan takes a snapshot id or a time, not both")
-	case o.Snapshot < 0:
-		return fault.Invalid(fmt.Sprintf("snapshot %d: snapshot ids begin at 1", o.Snapshot))
-	case o.Snapshot != 0:
-		s.snapshot, err = s.table.chain.Get(ctx, o.Snapshot)
-		if isNotFound(err) {
-			return s.noSuchSnapshot(ctx, o.Snapshot)
-		}
-	case !o.AsOf.IsZero():
-		s.snapshot, err = s.table.chain.AtOrBefore(ctx, o.AsOf.UnixMilli())
-		if err == nil && s.snapshot == nil {
-			err = &fault.Error{Class: fault.ErrNotFound, Detail: "no snapshot at or before " + o.AsOf.Format(time.RFC3339Nano), Hint: "list the snapshots for the times that are left"}
-		}
-	default:
+	at, err := s.table.travel(ctx, s.options)
+	if err != nil {
+		return err
+	}
+	if s.snapshot = at; at == nil {
 		if s.snapshot, err = s.table.chain.Latest(ctx); err != nil || s.snapshot == nil {
 			return err
 		}
 		return s.table.checkAltered(ctx, s.snapshot.SchemaID)
-	}
-	if err != nil {
-		return err
 	}
 	if err := s.table.checkAltered(ctx, s.snapshot.SchemaID); err != nil {
 		return err
 	}
 	s.schema, err = s.table.schemas.get(ctx, s.snapshot.SchemaID)
 	return err
-}
-
-func (s *Scan) noSuchSnapshot(ctx context.Context, id int64) error {
-	e := &fault.Error{Class: fault.ErrNotFound, Snapshot: id, Detail: "it was never made, or has expired"}
-	first, err1 := s.table.chain.Earliest(ctx)
-	last, err2 := s.table.chain.Latest(ctx)
-	if err1 == nil && err2 == nil && first != nil && last != nil {
-		e.Hint = "snapshots " + itoa(first.ID) + " to " + itoa(last.ID) + " can be read"
-	}
-	return e
 }
 
 func (s *Scan) project() error {

@@ -118,7 +118,7 @@ func TestTimeTravelByIDAndTime(t *testing.T) {
 	_, err = tab.Scan(ctx, table.ScanOptions{Snapshot: -4})
 	failsWith(t, err, table.ErrInvalid, "snapshot ids begin at 1")
 	_, err = tab.Scan(ctx, table.ScanOptions{Snapshot: 1, AsOf: time.Now()})
-	failsWith(t, err, table.ErrInvalid, "not both")
+	failsWith(t, err, table.ErrInvalid, "one of")
 }
 
 // A scan is of the snapshot it resolved, whatever is committed afterwards.

@@ -37,13 +37,12 @@ not in the table are named in the error that ends the command.`,
 				return err
 			}
 			return a.withTable(cmd.Context(), args[0], func(t *table.Table) error {
-				return a.get(cmd.Context(), t, args[1:], table.LookupOptions{Columns: o.Columns, Snapshot: o.Snapshot, AsOf: o.AsOf}, f.format, prefix)
+				return a.get(cmd.Context(), t, args[1:], table.LookupOptions{Columns: o.Columns, Snapshot: o.Snapshot, AsOf: o.AsOf, Tag: o.Tag, Watermark: o.Watermark}, f.format, prefix)
 			})
 		}}
 	fl := cmd.Flags()
 	fl.StringVar(&f.columns, "select", "", "columns to print, separated by commas (default all)")
-	fl.Int64Var(&f.snapshot, "snapshot", 0, "look into this snapshot instead of the newest")
-	fl.StringVar(&f.asOf, "as-of", "", "look into the newest snapshot at this time: \"2026-01-31 12:00:00\", with an offset or in --time-zone, or epoch milliseconds")
+	f.travel(cmd, "look into")
 	fl.StringVar(&f.format, "format", "jsonl", strings.Join(readFormats, ", ")+" (an IPC stream)")
 	fl.BoolVar(&prefix, "prefix", false, "the keys are the first columns of keys: print all rows that begin with them")
 	formats(cmd, "format", readFormats)

@@ -17,9 +17,9 @@ import (
 )
 
 type readFlags struct {
-	columns, where, asOf, format string
-	limit, snapshot              int64
-	count                        bool
+	columns, where, asOf, tag, format string
+	limit, snapshot, watermark       int64
+	count                            bool
 }
 
 var readFormats = []string{"jsonl", "csv", "table", "parquet", "arrow"}
@@ -38,6 +38,7 @@ A system table is read by its name behind a $, as in 'shop.orders$ro':
 		Example: `  tidelake read shop.orders --where "amount > 100 AND dt = '2026-01-01'" --select id,amount --limit 10
   tidelake read shop.orders --snapshot 3 --format csv
   tidelake read shop.orders --as-of "2026-01-31 12:00:00" --count
+  tidelake read shop.orders --tag month-end --select id,amount
   tidelake read shop.orders --format parquet > orders.parquet
   tidelake read 'shop.orders$ro' --count`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,24 +59,59 @@ A system table is read by its name behind a $, as in 'shop.orders$ro':
 	fl.StringVar(&f.where, "where", "", "print only rows for which this is true")
 	fl.Int64Var(&f.limit, "limit", 0, "print at most this many rows (default all)")
 	fl.BoolVar(&f.count, "count", false, "print the number of rows only")
-	fl.Int64Var(&f.snapshot, "snapshot", 0, "read this snapshot instead of the newest")
-	fl.StringVar(&f.asOf, "as-of", "", "read the newest snapshot at this time: \"2026-01-31 12:00:00\", with an offset or in --time-zone, or epoch milliseconds")
+	f.travel(cmd, "read")
 	fl.StringVar(&f.format, "format", "jsonl", strings.Join(readFormats, ", ")+" (an IPC stream)")
 	formats(cmd, "format", readFormats)
 	return cmd
 }
 
+// travelFlags choose a snapshot; they exclude each other.
+var travelFlags = []string{"snapshot", "as-of", "tag", "watermark"}
+
+// travel adds the flags that choose a snapshot.
+func (f *readFlags) travel(cmd *cobra.Command, verb string) {
+	fl := cmd.Flags()
+	fl.Int64Var(&f.snapshot, "snapshot", 0, verb+" this snapshot instead of the newest")
+	fl.StringVar(&f.asOf, "as-of", "", verb+" the newest snapshot at this time: \"2026-01-31 12:00:00\", with an offset or in --time-zone, or epoch milliseconds")
+	fl.StringVar(&f.tag, "tag", "", verb+" the snapshot that this tag holds")
+	fl.Int64Var(&f.watermark, "watermark", 0, verb+" the oldest snapshot whose watermark has come to this, in epoch milliseconds")
+}
+
+// chosen fills in the snapshot to read.
+func (a *app) chosen(cmd *cobra.Command, f readFlags, o *table.ScanOptions) error {
+	set := cmd.Flags().Changed
+	var given []string
+	for _, name := range travelFlags {
+		if set(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	switch {
+	case len(given) > 1:
+		return usage("%s exclude each other", strings.Join(given, " and "))
+	case set("snapshot") && f.snapshot <= 0:
+		return usage("--snapshot takes the id of a snapshot, from 1")
+	case set("tag") && strings.TrimSpace(f.tag) == "":
+		return usage("--tag is empty")
+	}
+	o.Snapshot, o.Tag = f.snapshot, f.tag
+	if set("watermark") {
+		o.Watermark = &f.watermark
+	}
+	var err error
+	if set("as-of") {
+		o.AsOf, err = a.parseTime("as-of", f.asOf)
+	}
+	return err
+}
+
 // scanOptions checks the flags and turns them into a scan.
 func (a *app) scanOptions(cmd *cobra.Command, f readFlags) (table.ScanOptions, error) {
-	o := table.ScanOptions{Where: f.where, Limit: f.limit, Snapshot: f.snapshot}
+	o := table.ScanOptions{Where: f.where, Limit: f.limit}
 	set := cmd.Flags().Changed
 	switch {
 	case set("limit") && f.limit <= 0:
 		return o, usage("--limit takes a positive number; leave it out for all rows")
-	case set("snapshot") && f.snapshot <= 0:
-		return o, usage("--snapshot takes the id of a snapshot, from 1")
-	case set("snapshot") && set("as-of"):
-		return o, usage("--snapshot and --as-of exclude each other")
 	case set("count") && set("format"):
 		return o, usage("--count prints one number: leave --format out")
 	case set("where") && strings.TrimSpace(f.where) == "":
@@ -93,20 +129,17 @@ func (a *app) scanOptions(cmd *cobra.Command, f readFlags) (table.ScanOptions, e
 			o.Columns = append(o.Columns, c)
 		}
 	}
-	var err error
-	if set("as-of") {
-		o.AsOf, err = a.parseTime(f.asOf)
-	}
-	return o, err
+	return o, a.chosen(cmd, f, &o)
 }
 
-func (a *app) parseTime(text string) (time.Time, error) {
+// parseTime reads a time that a flag gives.
+func (a *app) parseTime(flag, text string) (time.Time, error) {
 	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return time.UnixMilli(ms).In(a.loc), nil
 	}
 	v, err := predicate.CastLiteral(text, schema.Type{Kind: schema.TimestampLTZ, Precision: 9}, a.loc)
 	if err != nil {
-		return time.Time{}, usage("--as-of %q is not a time: write \"2026-01-31 12:00:00\", with an offset or in --time-zone, or epoch milliseconds", text)
+		return time.Time{}, usage("--%s %q is not a time: write \"2026-01-31 12:00:00\", with an offset or in --time-zone, or epoch milliseconds", flag, text)
 	}
 	return time.UnixMilli(v.(schema.TimestampValue).Millis).In(a.loc), nil
 }

@@ -112,6 +112,9 @@ type Options struct {
 
 	Lookup LookupOptions
 
+	// Following.
+	Consumer ConsumerOptions
+
 	// Altering.
 	NullToNotNullDisabled     bool
 	ExplicitCastDisabled      bool

@@ -191,17 +191,17 @@ func (c *Catalog) Table(ctx context.Context, id Identifier) (*table.Table, error
 	if err := errors.Join(id.check(), id.checkData("opened as a table")); err != nil {
 		return nil, err
 	}
-	if id.Branch != "" {
-		return nil, fault.Unsupported("branch "+id.Branch+" of "+id.Main().String(), "open the table without a branch")
-	}
-	return table.Open(ctx, store.Sub(c.store, tableDir(id)), id.String(), c.settings, c.world)
+	return table.OpenBranch(ctx, store.Sub(c.store, tableDir(id)), id.Branch, id.String(), c.settings, c.world)
 }
 
 // AlterTable publishes the schema that follows the table's newest one; see
 // table.Alter.
 func (c *Catalog) AlterTable(ctx context.Context, id Identifier, changes []schema.Change, o table.AlterOptions) (*schema.Table, error) {
-	if err := c.mustBeTable(ctx, id); err != nil {
+	if err := errors.Join(id.check(), id.checkData("altered"), c.mustBeTable(ctx, id.Main())); err != nil {
 		return nil, err
+	}
+	if id.Branch != "" {
+		o.Branch = id.Branch
 	}
 	return table.Alter(ctx, store.Sub(c.store, tableDir(id)), id.String(), changes, o, c.world)
 }

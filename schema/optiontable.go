@@ -34,7 +34,7 @@ var optionTable = []option{
 	{"data-file.external-paths.weights", textValue, "", Ignored, "counts only with an external path strategy, which is refused"},
 	{"compaction.force-rewrite-all-files", boolValue, "false", Honoured, "compactions rewrite every file they come across"},
 	{"path", textValue, "", Ignored, "the table's place follows from the warehouse"},
-	{"branch", textValue, "main", RefusedBoth, "open the branch through Paimon, or remove the option"},
+	{"branch", textValue, "main", RefusedBoth, "remove the option and open the branch by its name, DB.T$branch_NAME"},
 	{"chain-table.enabled", boolValue, "false", RefusedBoth, "use Paimon; rows of a chain table come from several branches"},
 	{"scan.fallback-snapshot-branch", textValue, "", RefusedRead, "read through Paimon, or remove the option"},
 	{"scan.fallback-delta-branch", textValue, "", RefusedRead, "read through Paimon, or remove the option"},

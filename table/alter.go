@@ -13,6 +13,8 @@ import (
 
 // AlterOptions are the choices of one alteration. The zero value is ready.
 type AlterOptions struct {
+	// Branch is the branch whose schema is altered. Default: the main one.
+	Branch string
 	// DryRun answers what the schema would be and publishes nothing.
 	DryRun bool
 }
@@ -29,7 +31,11 @@ type AlterOptions struct {
 // made, with what is wrong; ErrUnsupported for a table that could no longer be
 // read here.
 func Alter(ctx context.Context, st store.Store, name string, changes []schema.Change, o AlterOptions, world Components) (*schema.Table, error) {
-	t := &Table{name: name, store: st, world: world.withDefaults(), schemas: newSchemaFiles(st), chain: snapshot.NewChain(st, "")}
+	o.Branch = ownBranch(o.Branch)
+	if err := snapshot.CheckBranchName(o.Branch); err != nil {
+		return nil, err
+	}
+	t := &Table{name: name, store: st, branch: o.Branch, world: world.withDefaults(), schemas: newSchemaFiles(st, o.Branch), chain: snapshot.NewChain(st, o.Branch)}
 	for {
 		next, err := t.alter(ctx, changes, o)
 		if errors.Is(err, fault.ErrExists) {
@@ -42,7 +48,7 @@ func Alter(ctx context.Context, st store.Store, name string, changes []schema.Ch
 // Alter is the function of that name on an open table. The table itself stays
 // on the schema it was opened with.
 func (t *Table) Alter(ctx context.Context, changes ...schema.Change) (*schema.Table, error) {
-	return Alter(ctx, t.store, t.name, changes, AlterOptions{}, t.world)
+	return Alter(ctx, t.store, t.name, changes, AlterOptions{Branch: t.branch}, t.world)
 }
 
 func (t *Table) alter(ctx context.Context, changes []schema.Change, o AlterOptions) (*schema.Table, error) {
@@ -70,11 +76,11 @@ func (t *Table) alter(ctx context.Context, changes []schema.Change, o AlterOptio
 
 // publishSchema creates schema-N. An answer that was lost is settled by reading back.
 func (t *Table) publishSchema(ctx context.Context, id int64, data []byte) error {
-	err := t.store.CreateIfAbsent(ctx, schemaKey(id), data)
+	err := t.store.CreateIfAbsent(ctx, t.schemas.key(id), data)
 	if err == nil {
 		return nil
 	}
-	there, readErr := t.store.ReadAll(ctx, schemaKey(id))
+	there, readErr := t.store.ReadAll(ctx, t.schemas.key(id))
 	switch {
 	case errors.Is(readErr, fault.ErrNotFound):
 		return err // that file is not there: no word of it, as if the table were not
@@ -83,7 +89,7 @@ func (t *Table) publishSchema(ctx context.Context, id int64, data []byte) error 
 	case bytes.Equal(there, data):
 		return nil
 	}
-	return &fault.Error{Class: fault.ErrExists, File: schemaKey(id)}
+	return &fault.Error{Class: fault.ErrExists, File: t.schemas.key(id)}
 }
 
 // stillReadable refuses to make a table unreadable here that was readable.
@@ -123,6 +129,6 @@ func (t *Table) Refresh(ctx context.Context) (*Table, error) {
 
 // withSchema is the table as if it had been opened with sc.
 func (t *Table) withSchema(sc *schema.Table) (*Table, error) {
-	next := &Table{name: t.name, store: t.store, settings: t.settings, world: t.world, schemas: t.schemas}
+	next := &Table{name: t.name, store: t.store, branch: t.branch, settings: t.settings, world: t.world, schemas: t.schemas}
 	return next, next.bind(sc)
 }

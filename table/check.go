@@ -80,7 +80,7 @@ func (c *checker) problem(file, fact string) {
 // snapshot checks one snapshot: its lists, its live files, its record counts.
 func (c *checker) snapshot(ctx context.Context, at *snapshot.Snapshot) error {
 	if _, err := c.table.schemas.get(ctx, at.SchemaID); err != nil {
-		c.problem(schemaKey(at.SchemaID), err.Error())
+		c.problem(c.table.schemas.key(at.SchemaID), err.Error())
 		return ctx.Err()
 	}
 	base, ok1 := c.list(ctx, at.BaseManifestList, at.BaseManifestListSize)

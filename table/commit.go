@@ -45,7 +45,7 @@ func (t *Table) NewCommitter(_ context.Context, user string) (*Committer, error)
 	}
 	newest := &newestSchema{files: t.schemas, clock: t.world.Clock, id: t.schema.ID}
 	inner, err := snapshot.NewCommitter(snapshot.Config{
-		Store: t.store, Manifest: t.manifest, Schema: t.schema, Options: t.options, User: user, NewUser: fresh,
+		Store: t.store, Branch: t.branch, Manifest: t.manifest, Schema: t.schema, Options: t.options, User: user, NewUser: fresh,
 		Clock: t.world.Clock, Sleep: t.world.Sleep, Rand: t.world.Rand, LatestSchemaID: newest.latest,
 	})
 	if err != nil {

@@ -15,27 +15,31 @@ import (
 	"github.com/tidelake/tidelake/io/store"
 	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/schema"
+	"github.com/tidelake/tidelake/snapshot"
 )
 
 // schemaFiles reads schema/schema-N, each at most once: a published schema
 // file never changes. Safe for concurrent use.
 type schemaFiles struct {
 	store store.Store
+	root  string // of the branch, see snapshot.BranchPath
 	mu    sync.Mutex
 	byID  map[int64]*schema.Table
 	said  map[int64]*schema.Options
 }
 
-func newSchemaFiles(st store.Store) *schemaFiles {
-	return &schemaFiles{store: st, byID: make(map[int64]*schema.Table), said: make(map[int64]*schema.Options)}
+func newSchemaFiles(st store.Store, branch string) *schemaFiles {
+	return &schemaFiles{store: st, root: snapshot.BranchPath(branch), byID: make(map[int64]*schema.Table), said: make(map[int64]*schema.Options)}
 }
 
-func schemaKey(id int64) string { return "schema/schema-" + strconv.FormatInt(id, 10) }
+func (s *schemaFiles) dir() string { return s.root + "schema" }
+
+func (s *schemaFiles) key(id int64) string { return s.dir() + "/schema-" + strconv.FormatInt(id, 10) }
 
 // ids lists the schema ids that exist.
 func (s *schemaFiles) ids(ctx context.Context) ([]int64, error) {
 	var ids []int64
-	for info, err := range s.store.List(ctx, "schema") {
+	for info, err := range s.store.List(ctx, s.dir()) {
 		if err != nil {
 			return nil, err
 		}
@@ -57,7 +61,7 @@ func (s *schemaFiles) latest(ctx context.Context) (*schema.Table, error) {
 		newest = max(newest, id)
 	}
 	if newest < 0 {
-		return nil, &fault.Error{Class: fault.ErrNotFound, File: "schema/", Detail: "no schema file: there is no table here"}
+		return nil, &fault.Error{Class: fault.ErrNotFound, File: s.dir() + "/", Detail: "no schema file: there is no table here"}
 	}
 	return s.get(ctx, newest)
 }
@@ -68,19 +72,27 @@ func (s *schemaFiles) get(ctx context.Context, id int64) (*schema.Table, error) 
 	if sc := s.byID[id]; sc != nil {
 		return sc, nil
 	}
-	data, err := s.store.ReadAll(ctx, schemaKey(id))
+	data, err := s.store.ReadAll(ctx, s.key(id))
 	if err != nil {
 		return nil, err
 	}
 	sc, err := schema.ParseTable(data)
 	if err != nil {
-		return nil, &fault.Error{File: schemaKey(id), Err: err}
+		return nil, &fault.Error{File: s.key(id), Err: err}
 	}
 	if sc.ID != id {
-		return nil, fault.Corrupt(schemaKey(id), fmt.Sprintf("holds schema id %d", sc.ID), nil)
+		return nil, fault.Corrupt(s.key(id), fmt.Sprintf("holds schema id %d", sc.ID), nil)
 	}
 	s.byID[id] = sc
 	return sc, nil
+}
+
+// forget drops what is known, for schemas that were replaced after all.
+func (s *schemaFiles) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.byID)
+	clear(s.said)
 }
 
 // options are the options of a schema.
@@ -96,7 +108,7 @@ func (s *schemaFiles) options(ctx context.Context, id int64) (*schema.Options, e
 	}
 	o, err := schema.ParseOptions(sc.Options)
 	if err != nil {
-		return nil, &fault.Error{File: schemaKey(id), Err: err}
+		return nil, &fault.Error{File: s.key(id), Err: err}
 	}
 	s.said[id] = o
 	return o, nil
@@ -117,12 +129,12 @@ func (t *Table) checkAltered(ctx context.Context, id int64) error {
 		err = o.CheckRead(sc)
 	}
 	if err != nil {
-		return &fault.Error{File: schemaKey(id), Err: err}
+		return &fault.Error{File: t.schemas.key(id), Err: err}
 	}
 	have := t.options
 	if o.MergeEngine != have.MergeEngine || o.DeletionVectors != have.DeletionVectors || o.IgnoreDelete != have.IgnoreDelete || o.SequenceDescending != have.SequenceDescending ||
 		!slices.Equal(o.SequenceFields, have.SequenceFields) || !reflect.DeepEqual(o.Engine, have.Engine) || o.DataFilePathDirectory != have.DataFilePathDirectory {
-		return &fault.Error{Class: fault.ErrInvalid, File: schemaKey(id),
+		return &fault.Error{Class: fault.ErrInvalid, File: t.schemas.key(id),
 			Detail: "the table's options were altered since it was opened", Hint: "open the table again"}
 	}
 	return nil
@@ -135,7 +147,7 @@ var errAltered = errors.New("the table was altered since it was opened, and writ
 func (t *Table) mayWriteAgain(ids ...int64) error {
 	for _, id := range ids {
 		if id > t.schema.ID {
-			return &fault.Error{Class: fault.ErrInvalid, File: schemaKey(id), Err: errAltered,
+			return &fault.Error{Class: fault.ErrInvalid, File: t.schemas.key(id), Err: errAltered,
 				Hint: fmt.Sprintf("it was opened with schema %d: open the table again", t.schema.ID)}
 		}
 	}
@@ -171,7 +183,7 @@ func (n *newestSchema) latest(ctx context.Context) (int64, error) {
 		return n.id, nil
 	}
 	for {
-		_, err := n.files.store.Stat(ctx, schemaKey(n.id+1))
+		_, err := n.files.store.Stat(ctx, n.files.key(n.id+1))
 		if errors.Is(err, fault.ErrNotFound) {
 			n.asked = now
 			return n.id, nil
@@ -203,17 +215,17 @@ func Create(ctx context.Context, st store.Store, sc *schema.Table) error {
 	if _, err := engineOf(sc, options); err != nil {
 		return err
 	}
-	files := newSchemaFiles(st)
+	files := newSchemaFiles(st, "")
 	ids, err := files.ids(ctx)
 	if err != nil {
 		return err
 	}
 	if len(ids) > 0 {
-		return &fault.Error{Class: fault.ErrExists, File: schemaKey(ids[0]), Detail: "a table is already here"}
+		return &fault.Error{Class: fault.ErrExists, File: files.key(ids[0]), Detail: "a table is already here"}
 	}
 	data, err := sc.Marshal()
 	if err != nil {
 		return err
 	}
-	return st.CreateIfAbsent(ctx, schemaKey(sc.ID), data)
+	return st.CreateIfAbsent(ctx, files.key(sc.ID), data)
 }

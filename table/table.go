@@ -53,6 +53,7 @@ type Components struct {
 type Table struct {
 	name     string
 	store    store.Store
+	branch   string // "" for the main one
 	schema   *schema.Table
 	options  *schema.Options
 	engine   mergeengine.Engine // nil without a primary key
@@ -70,9 +71,21 @@ type Table struct {
 // messages. It reads the newest schema file and refuses, by name, options that
 // make reading impossible. Errors: ErrNotFound, ErrCorrupt, ErrUnsupported.
 func Open(ctx context.Context, st store.Store, name string, settings Settings, world Components) (*Table, error) {
-	t := &Table{name: name, store: st, settings: settings.withDefaults(), world: world.withDefaults()}
-	t.schemas = newSchemaFiles(st)
+	return OpenBranch(ctx, st, "", name, settings, world)
+}
+
+// OpenBranch is Open for a branch of the table, which has schemas, snapshots,
+// tags and consumers of its own. "" and snapshot.MainBranch are the main one.
+func OpenBranch(ctx context.Context, st store.Store, branch, name string, settings Settings, world Components) (*Table, error) {
+	t := &Table{name: name, store: st, branch: ownBranch(branch), settings: settings.withDefaults(), world: world.withDefaults()}
+	if err := snapshot.CheckBranchName(t.branch); err != nil {
+		return nil, t.wrap("open", err)
+	}
+	t.schemas = newSchemaFiles(st, t.branch)
 	sc, err := t.schemas.latest(ctx)
+	if isNotFound(err) && t.branch != "" {
+		err = noSuchBranch(ctx, st, t.branch, err)
+	}
 	if err != nil {
 		return nil, t.wrap("open", err)
 	}
@@ -101,7 +114,7 @@ func (t *Table) bind(sc *schema.Table) error {
 	t.parts = typesOf(sc.PartitionFields())
 	t.paths = partition.New(sc.PartitionFields(), options.PartitionDefaultName, options.PartitionLegacyName, t.settings.TimeZone)
 	t.expiry = newRecordExpiry(sc, options, t.world.Clock)
-	t.chain = snapshot.NewChain(t.store, "")
+	t.chain = snapshot.NewChain(t.store, t.branch)
 	t.manifest = t.newManifestIO()
 	return nil
 }
@@ -126,6 +139,9 @@ func (t *Table) newManifestIO() *manifest.IO {
 
 // Name is the table's "db.table".
 func (t *Table) Name() string { return t.name }
+
+// Branch is the name of the branch that this is, snapshot.MainBranch for the main one.
+func (t *Table) Branch() string { return t.chain.Branch() }
 
 // Location is the URL, or the local path, of the table's root.
 func (t *Table) Location() string { return t.store.URL() }

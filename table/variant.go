@@ -12,7 +12,7 @@ func (t *Table) variant(options map[string]string) (*Table, error) {
 	sc := *t.schema
 	sc.Options = maps.Clone(sc.Options)
 	maps.Copy(sc.Options, options)
-	v := &Table{name: t.name, store: t.store, settings: t.settings, world: t.world, schemas: t.schemas}
+	v := &Table{name: t.name, store: t.store, branch: t.branch, settings: t.settings, world: t.world, schemas: t.schemas}
 	return v, v.bind(&sc)
 }
 

@@ -141,7 +141,7 @@ func (a *app) alter(ctx context.Context, c *catalog.Catalog, id catalog.Identifi
 	sc, err := c.AlterTable(ctx, id, changes, table.AlterOptions{DryRun: dry})
 	switch {
 	case errors.Is(err, table.ErrNotFound):
-		return a.missingTable(ctx, c, id)
+		return a.missingTable(ctx, c, id, err)
 	case err != nil:
 		return err
 	case dry && a.json:

@@ -36,19 +36,22 @@ func anyIdentifier(name string) (catalog.Identifier, error) {
 func (a *app) openTable(ctx context.Context, c *catalog.Catalog, id catalog.Identifier) (*table.Table, error) {
 	t, err := c.Table(ctx, id)
 	if errors.Is(err, table.ErrNotFound) {
-		return nil, a.missingTable(ctx, c, id)
+		return nil, a.missingTable(ctx, c, id, err)
 	}
 	return t, err
 }
 
 // missingTable is the error for a table that is not there.
-func (a *app) missingTable(ctx context.Context, c *catalog.Catalog, id catalog.Identifier) error {
+func (a *app) missingTable(ctx context.Context, c *catalog.Catalog, id catalog.Identifier, cause error) error {
 	tables, err := c.Tables(ctx, id.Database)
 	if errors.Is(err, table.ErrNotFound) {
 		return a.missingDatabase(ctx, c, id.Database)
 	}
 	if err != nil {
 		return err
+	}
+	if id.Branch != "" && slices.Contains(tables, id.Table) {
+		return cause // it names the branches
 	}
 	hint := literal.DidYouMean(id.Table, tables)
 	if hint == "" {

@@ -283,7 +283,7 @@ func (a *app) dropTable(ctx context.Context, c *catalog.Catalog, id catalog.Iden
 	case !there && ifThere:
 		return a.say("table "+id.String()+" is not there", cell{"table", id.String()}, cell{"dropped", false})
 	case !there:
-		return a.missingTable(ctx, c, id)
+		return a.missingTable(ctx, c, id, err)
 	case dry:
 		return a.wouldDrop(ctx, c, id)
 	}

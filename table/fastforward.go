@@ -1,0 +1,173 @@
+package table
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/snapshot"
+)
+
+// FastForward makes this branch what another is: from the other's oldest
+// snapshot on it loses its own snapshots, schemas and tags and gets those of
+// the other, which stays as it is. Data files that only the lost snapshots used
+// are left for the cleaning of orphans.
+//
+// It is not atomic: readers see the branch end earlier meanwhile. When it is
+// broken off, do it again. Nothing may write to either branch meanwhile; a
+// commit to this one that is under way fails. Open the table again afterwards.
+//
+// Errors: ErrNotFound without the branch, ErrInvalid for one without snapshots
+// or one that begins where this one does not reach.
+func (t *Table) FastForward(ctx context.Context, name string) error {
+	err := t.otherBranch(ctx, name)
+	if err == nil {
+		err = t.fastForward(ctx, name)
+	}
+	t.schemas.forget()
+	return t.wrap("fast-forward", err)
+}
+
+// branchFile is a file of a branch under its key in this one.
+type branchFile struct {
+	key  string
+	data []byte
+}
+
+// branchFiles are a branch's files in order.
+type branchFiles struct{ schemas, snapshots, tags []branchFile }
+
+func (t *Table) fastForward(ctx context.Context, name string) error {
+	from := snapshot.NewChain(t.store, name)
+	first, err := from.Earliest(ctx)
+	if err != nil {
+		return err
+	}
+	if first == nil {
+		return fault.Invalid("branch " + name + " has no snapshot")
+	}
+	last, err := t.chain.Latest(ctx)
+	if err != nil {
+		return err
+	}
+	if last != nil && last.ID < first.ID-1 {
+		return &fault.Error{Class: fault.ErrInvalid, Detail: fmt.Sprintf("branch %s begins with snapshot %d, and branch %s ends with %d: snapshots between them have expired", name, first.ID, t.Branch(), last.ID),
+			Hint: "write the rows of the branch into the other one"}
+	}
+	files, err := t.readBranch(ctx, name, from)
+	if err != nil {
+		return err
+	}
+	if err := t.dropFrom(ctx, first, files); err != nil {
+		return err
+	}
+	for _, f := range slices.Concat(files.schemas, files.snapshots) {
+		if err := t.put(ctx, f); err != nil {
+			return err
+		}
+	}
+	for _, f := range files.tags {
+		if err := t.store.Write(ctx, f.key, f.data); err != nil {
+			return err
+		}
+	}
+	return t.chain.SetLatest(ctx)
+}
+
+// put creates a file unless it is there already. Another one under its name is
+// that of a writer who was not to be there.
+func (t *Table) put(ctx context.Context, f branchFile) error {
+	same, err := t.sameFile(ctx, f.key, f.data)
+	if err != nil || same {
+		return err
+	}
+	return t.store.CreateIfAbsent(ctx, f.key, f.data)
+}
+
+// readBranch reads what a branch has: schemas, snapshots and tags are small, and
+// all must be readable before anything is deleted.
+func (t *Table) readBranch(ctx context.Context, name string, from *snapshot.Chain) (b branchFiles, err error) {
+	read := func(into *[]branchFile, key, as string) error {
+		data, err := t.store.ReadAll(ctx, key)
+		*into = append(*into, branchFile{as, data})
+		return err
+	}
+	theirs := newSchemaFiles(t.store, name)
+	ids, err := theirs.ids(ctx)
+	if err != nil {
+		return b, err
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		if err := read(&b.schemas, theirs.key(id), t.schemas.key(id)); err != nil {
+			return b, err
+		}
+	}
+	for s, err := range from.All(ctx) {
+		if err != nil {
+			return b, err
+		}
+		if err := read(&b.snapshots, from.Path(s.ID), t.chain.Path(s.ID)); err != nil {
+			return b, err
+		}
+	}
+	tags, err := from.Tags(ctx)
+	if err != nil {
+		return b, err
+	}
+	for _, tag := range tags {
+		if err := read(&b.tags, from.TagPath(tag.Name), t.chain.TagPath(tag.Name)); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+// dropFrom deletes this branch's snapshots from one on, and the tags and
+// schemas that go with them, but for files that are the same in the other
+// branch. The newest go first, so that what is left is a chain at any time.
+func (t *Table) dropFrom(ctx context.Context, first *snapshot.Snapshot, keep branchFiles) error {
+	kept := make(map[string][]byte)
+	for _, f := range slices.Concat(keep.schemas, keep.snapshots, keep.tags) {
+		kept[f.key] = f.data
+	}
+	drop := func(key string) error {
+		if data, ok := kept[key]; ok {
+			if same, err := t.sameFile(ctx, key, data); err != nil || same {
+				return err
+			}
+		}
+		return t.store.Delete(ctx, key)
+	}
+	if err := t.chain.ForgetLatest(ctx); err != nil {
+		return err
+	}
+	if err := t.chain.EachFrom(ctx, first.ID, func(id int64) error { return drop(t.chain.Path(id)) }); err != nil {
+		return err
+	}
+	tags, err := t.chain.Tags(ctx)
+	if err != nil {
+		return err
+	}
+	for _, tag := range slices.Backward(tags) {
+		if tag.ID >= first.ID {
+			if err := drop(t.chain.TagPath(tag.Name)); err != nil {
+				return err
+			}
+		}
+	}
+	ids, err := t.schemas.ids(ctx)
+	if err != nil {
+		return err
+	}
+	slices.Sort(ids)
+	for _, id := range slices.Backward(ids) {
+		if id >= first.SchemaID {
+			if err := drop(t.schemas.key(id)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -111,6 +111,7 @@ type Options struct {
 	FileIndexRead     bool  // filters in file indexes spare lookups of absent keys
 
 	Lookup LookupOptions
+	Stream StreamOptions
 
 	// Following.
 	Consumer ConsumerOptions
@@ -135,6 +136,14 @@ type ChangelogOptions struct {
 	// IgnoreFields. Only producers lookup and full-compaction look at it.
 	RowDeduplicate bool
 	IgnoreFields   []string
+}
+
+// StreamOptions say what readers of changes see.
+type StreamOptions struct {
+	Overwrites       bool          // of tables with a primary key: rows that an overwrite removed and added
+	AppendOverwrites bool          // of tables without one: rows that an overwrite added
+	Delay            time.Duration // snapshots are read when they are so old
+	BoundedWatermark *int64        // the first snapshot of a greater watermark ends the stream; nil when unset
 }
 
 // SpillOptions say what becomes of a full write buffer, and of the runs that are

@@ -180,6 +180,7 @@ func parseOptions(raw map[string]string) (*Options, []error) {
 	o.parseManifests(r)
 	o.parseMerging(r)
 	o.parseChangelog(r)
+	o.parseStream(r)
 	o.parseCompaction(r)
 	o.parseAltering(r)
 	o.parseEngine(r)
@@ -318,6 +319,17 @@ func (o *Options) parseChangelog(r *optionReader) {
 	}
 	if mode := o.Changelog.StatsMode; mode != "" {
 		o.Changelog.StatsMode = r.statsMode("changelog-file.stats-mode", mode)
+	}
+}
+
+func (o *Options) parseStream(r *optionReader) {
+	o.Stream = StreamOptions{
+		Overwrites: r.bool("streaming-read-overwrite"), AppendOverwrites: r.bool("streaming-read-append-overwrite"),
+		Delay: r.duration("streaming.read.snapshot.delay"),
+	}
+	if r.text("scan.bounded.watermark") != "" {
+		bound := r.long("scan.bounded.watermark", math.MinInt64)
+		o.Stream.BoundedWatermark = &bound
 	}
 }
 

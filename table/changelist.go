@@ -18,25 +18,17 @@ import (
 // own reading of such splits yields their rows, deletes too if its system
 // columns say so.
 func (s *Scan) changeSplits(ctx context.Context, list string, keep func(*manifest.Entry) bool) ([]Split, error) {
-	metas, err := s.table.manifest.ReadList(ctx, list)
-	if err != nil {
-		return nil, err
-	}
 	f := s.pruning(ctx)
 	f.MinLevel = nil
 	onKeys := f.File
 	f.File = func(e *manifest.Entry) bool {
 		return (onKeys == nil || onKeys(e)) && s.fileMayMatch(ctx, s.filter, &e.File)
 	}
-	files := make(map[bucketKey][]manifest.DataFile)
-	for e, err := range s.table.manifest.Scan(ctx, metas, f) {
-		if err != nil {
-			return nil, err
-		}
-		if e.Kind == manifest.Add && (keep == nil || keep(e)) {
-			key := bucketKey{string(e.Partition), e.Bucket}
-			files[key] = append(files[key], e.File)
-		}
+	files, err := s.listedFiles(ctx, list, f, func(e *manifest.Entry) bool {
+		return e.Kind == manifest.Add && (s.keep == nil || s.keep(e)) && (keep == nil || keep(e))
+	})
+	if err != nil {
+		return nil, err
 	}
 	var splits []Split
 	for _, key := range s.table.sortedBuckets(files) {
@@ -46,4 +38,24 @@ func (s *Scan) changeSplits(ctx context.Context, list string, keep func(*manifes
 		})
 	}
 	return splits, nil
+}
+
+// listedFiles are the files of chosen entries of a manifest list, by bucket, in
+// the order of the list.
+func (s *Scan) listedFiles(ctx context.Context, list string, f *manifest.Filter, keep func(*manifest.Entry) bool) (map[bucketKey][]manifest.DataFile, error) {
+	metas, err := s.table.manifest.ReadList(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	files := make(map[bucketKey][]manifest.DataFile)
+	for e, err := range s.table.manifest.Scan(ctx, metas, f) {
+		if err != nil {
+			return nil, err
+		}
+		if keep(e) {
+			key := bucketKey{string(e.Partition), e.Bucket}
+			files[key] = append(files[key], e.File)
+		}
+	}
+	return files, nil
 }

@@ -88,7 +88,7 @@ func (s *Scan) Plan(ctx context.Context) ([]Split, error) {
 	if s.snapshot == nil {
 		return nil, nil
 	}
-	entries, err := s.table.liveFiles(ctx, s.snapshot, s.pruning(ctx))
+	entries, err := s.table.liveFiles(ctx, s.snapshot, s.limited(s.pruning(ctx)))
 	if err != nil {
 		return nil, s.table.wrap("plan", err)
 	}
@@ -156,6 +156,17 @@ func (s *Scan) pruning(ctx context.Context) *manifest.Filter {
 	} else if onKeys, _ := s.filter.OnlyFields(nameSet(s.schema.KeyFields())); !onKeys.IsTrue() {
 		keys := s.schema.KeyFields()
 		f.File = func(e *manifest.Entry) bool { return onKeys.MayMatch(e.File.KeyStats.Columns(keys), e.File.Rows) }
+	}
+	return f
+}
+
+// limited is pruning by what only some scans leave out.
+func (s *Scan) limited(f *manifest.Filter) *manifest.Filter {
+	if s.minLevel > 0 {
+		f.MinLevel = &s.minLevel
+	}
+	if onKeys := f.File; s.keep != nil {
+		f.File = func(e *manifest.Entry) bool { return s.keep(e) && (onKeys == nil || onKeys(e)) }
 	}
 	return f
 }

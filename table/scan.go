@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/mergeengine"
 	"github.com/tidelake/tidelake/predicate"
 	"github.com/tidelake/tidelake/schema"
@@ -64,8 +65,10 @@ type Scan struct {
 	level     *int // only rows of this level are seen; nil is all
 	firstRow  bool // of merge-engine
 	merging   *schema.Options
-	engine    mergeengine.Engine // nil without a primary key
-	system    *systemColumns     // handed out before the columns of the result, nil for none
+	engine    mergeengine.Engine         // nil without a primary key
+	system    *systemColumns             // handed out before the columns of the result, nil for none
+	minLevel  int                        // rows of lower levels are not seen
+	keep      func(*manifest.Entry) bool // files to read, nil for all
 }
 
 // Scan resolves the snapshot, the columns and the filter. Errors: ErrNotFound
@@ -241,6 +244,17 @@ func (s *Scan) Count(ctx context.Context) (int64, error) {
 // inOrder reads several splits at once and yields their batches split by split.
 func (s *Scan) inOrder(ctx context.Context, splits []Split) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
+		for _, got := range s.numbered(ctx, splits) {
+			if !yield(got.rec, got.err) {
+				return
+			}
+		}
+	}
+}
+
+// numbered is inOrder with the number of each batch's split.
+func (s *Scan) numbered(ctx context.Context, splits []Split) iter.Seq2[int, batchOrError] {
+	return func(yield func(int, batchOrError) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		cores := s.table.settings.Parallel
 		lanes := min(cores, len(splits))
@@ -259,20 +273,20 @@ func (s *Scan) inOrder(ctx context.Context, splits []Split) iter.Seq2[arrow.Reco
 			}
 			for got := range open[0].out {
 				if got.err != nil {
-					yield(nil, got.err)
+					yield(next-len(open), got)
 					return
 				}
-				more := yield(got.rec, nil)
+				more := yield(next-len(open), got)
 				got.rec.Release()
 				if !more {
 					return
 				}
 			}
-			open = open[1:]
 			if err := ctx.Err(); err != nil { // the lane may have ended early
-				yield(nil, err)
+				yield(next-len(open), batchOrError{err: err})
 				return
 			}
+			open = open[1:]
 		}
 	}
 }

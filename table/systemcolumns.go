@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidelake/tidelake/schema"
+	"github.com/tidelake/tidelake/snapshot"
 )
 
 // systemColumns are what a read hands out of each row beside the table's own
@@ -25,6 +26,10 @@ type systemColumns struct {
 	// deletes hands out rows that retract too: keys whose last change was a
 	// delete where files are merged, every such row where they are not.
 	deletes bool
+	// of is the snapshot that rows are told of; nil is the one that is read.
+	of *snapshot.Snapshot
+	// kind is told of every row instead of the stored one.
+	kind *schema.RowKind
 }
 
 var (
@@ -64,16 +69,23 @@ func (r *splitReader) withSystem(wide arrow.RecordBatch, cols []arrow.Array) arr
 	var out []arrow.Array
 	own := func(a arrow.Array) { out = append(out, a) }
 	defer func() { releaseAll(out[:len(out)-len(cols)]) }()
+	told := s.system.of
+	if told == nil {
+		told = s.snapshot
+	}
 	stored := s.system.stored(s.schema)
-	if stored {
+	switch {
+	case s.system.kind != nil:
+		own(repeated(arrow.PrimitiveTypes.Int8, n, int8(*s.system.kind), mem))
+	case stored:
 		kinds := column(wide, schema.ValueKindName)
 		kinds.Retain()
 		own(kinds)
-	} else {
+	default:
 		own(repeated(arrow.PrimitiveTypes.Int8, n, int8(schema.Insert), mem))
 	}
 	if s.system.snapshot {
-		own(repeated(arrow.PrimitiveTypes.Int64, n, s.snapshot.ID, mem))
+		own(repeated(arrow.PrimitiveTypes.Int64, n, told.ID, mem))
 	}
 	if s.system.sequence && stored {
 		numbers := column(wide, schema.SequenceName)
@@ -83,7 +95,7 @@ func (r *splitReader) withSystem(wide arrow.RecordBatch, cols []arrow.Array) arr
 		own(array.MakeArrayOfNull(mem, arrow.PrimitiveTypes.Int64, n))
 	}
 	if s.system.time {
-		own(repeated(commitTimeField.Type, n, s.snapshot.TimeMillis, mem))
+		own(repeated(commitTimeField.Type, n, told.TimeMillis, mem))
 	}
 	out = append(out, cols...)
 	return array.NewRecordBatch(s.arrow, out, int64(n))

@@ -1,0 +1,146 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tidelake/tidelake/snapshot"
+)
+
+// await gets the snapshot at a position when it is there, old enough and
+// within the stream's bounds; errStreamEnd if it is behind them.
+func (s *Stream) await(ctx context.Context, at position) (*snapshot.Snapshot, error) {
+	get := s.changesOf
+	if at.full {
+		get = s.stateOf
+	}
+	snap, err := get(ctx, at.next)
+	if err != nil {
+		return nil, err
+	}
+	o := &s.options
+	if !o.Until.IsZero() && snap.TimeMillis > o.Until.UnixMilli() || !at.full && o.past(snap) {
+		return nil, errStreamEnd
+	}
+	for {
+		left := o.Delay - s.table.world.Clock().Sub(time.UnixMilli(snap.TimeMillis))
+		if o.Delay == 0 || left <= 0 {
+			return snap, nil
+		}
+		if err := s.sleep(ctx, left); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// changesOf gets a snapshot to tell its changes. One that has expired may have
+// left them in the long-lived changelogs.
+func (s *Stream) changesOf(ctx context.Context, id int64) (*snapshot.Snapshot, error) {
+	if s.keptLong { // the next one has probably expired too
+		snap, err := s.table.chain.LongLived(ctx, id)
+		if !isNotFound(err) {
+			return snap, err
+		}
+	}
+	s.keptLong = false
+	snap, err := s.follower.Next(ctx, id)
+	if !isExpired(err) {
+		return snap, err
+	}
+	snap, kept := s.table.chain.LongLived(ctx, id)
+	if isNotFound(kept) {
+		return nil, err
+	}
+	s.keptLong = kept == nil
+	return snap, kept
+}
+
+// stateOf gets a snapshot to read it in full. One that has expired may be
+// kept by a tag.
+func (s *Stream) stateOf(ctx context.Context, id int64) (*snapshot.Snapshot, error) {
+	snap, err := s.follower.Next(ctx, id)
+	if !isExpired(err) {
+		return snap, err
+	}
+	tags, err2 := s.table.chain.Tags(ctx)
+	if err2 != nil {
+		return nil, err2
+	}
+	for _, tag := range tags {
+		if tag.ID == id {
+			return &tag.Snapshot, nil
+		}
+	}
+	return nil, err
+}
+
+// past tells that a snapshot's watermark is beyond the stream's bound.
+func (o *StreamOptions) past(s *snapshot.Snapshot) bool {
+	return o.UntilWatermark != nil && s.Watermark != nil && *s.Watermark > *o.UntilWatermark
+}
+
+// endsBefore is errStreamEnd when the snapshot before a position is beyond the
+// stream's watermark already.
+func (s *Stream) endsBefore(ctx context.Context, at position) error {
+	if s.options.UntilWatermark == nil || at.full || at.next == 1 {
+		return nil
+	}
+	snap, err := s.table.chain.Get(ctx, at.next-1)
+	if err == nil && s.options.past(snap) {
+		return errStreamEnd
+	}
+	if isNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// sleep waits, but not beyond the time that ends the stream.
+func (s *Stream) sleep(ctx context.Context, d time.Duration) error {
+	if until := s.options.Until; !until.IsZero() {
+		left := until.Sub(s.table.world.Clock())
+		if left <= 0 {
+			return errStreamEnd
+		}
+		d = min(d, left)
+	}
+	if s.table.world.Sleep != nil {
+		return s.table.world.Sleep(ctx, d)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// orExpired is err, or that the snapshot which could not be read has expired meanwhile.
+func (s *Stream) orExpired(ctx context.Context, id int64, err error) error {
+	if !isNotFound(err) || isExpired(err) {
+		return err
+	}
+	if gap := s.outOfRange(ctx, id); isExpired(gap) {
+		return gap
+	}
+	return err
+}
+
+// outOfRange is nil when the chain has a snapshot, or will have it next.
+func (s *Stream) outOfRange(ctx context.Context, id int64) error {
+	waits := errors.New("not there yet")
+	f := snapshot.NewFollower(s.table.chain, snapshot.FollowOptions{
+		Clock: s.table.world.Clock, Sleep: func(context.Context, time.Duration) error { return waits }})
+	if _, err := f.Next(ctx, id); !errors.Is(err, waits) {
+		return err
+	}
+	return nil
+}
+
+func isExpired(err error) bool {
+	var gap *snapshot.OutOfRange
+	return errors.As(err, &gap) && gap.Expired()
+}

@@ -1,0 +1,194 @@
+package table
+
+import (
+	"context"
+	"math"
+
+	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/snapshot"
+)
+
+// begin finds where a stream begins (streaming format, section 8.2).
+func (s *Stream) begin(ctx context.Context) (position, error) {
+	latest, err := s.table.chain.Latest(ctx)
+	if err != nil {
+		return position{}, err
+	}
+	newest := int64(0)
+	if latest != nil {
+		newest = latest.ID
+	}
+	full := position{next: max(newest, 1), full: true} // of a table without snapshots the first one
+	switch s.options.Mode {
+	case LatestFull:
+		return full, nil
+	case Latest:
+		if latest == nil {
+			return position{next: 1}, nil
+		}
+		return after(latest), nil
+	case CompactedFull:
+		full.next, err = s.newestCompacted(ctx, full.next)
+		return full, err
+	case FromTimestamp:
+		next, _, err := s.firstSince(ctx, s.options.Time.UnixMilli())
+		return position{next: next}, err
+	case FromCreationTimestamp:
+		millis := s.options.Time.UnixMilli()
+		next, between, err := s.firstSince(ctx, millis)
+		if between && next <= newest {
+			return position{next: next}, err
+		}
+		full.since = &millis
+		return full, err
+	}
+	return s.beginAt(ctx, newest)
+}
+
+// beginAt begins at a snapshot or a tag.
+func (s *Stream) beginAt(ctx context.Context, newest int64) (position, error) {
+	at := position{next: s.options.Snapshot, full: s.options.Mode == FromSnapshotFull}
+	if s.options.Tag != "" {
+		tag, err := s.table.tag(ctx, s.options.Tag)
+		if err != nil {
+			return at, err
+		}
+		at.next = tag.ID
+		return at, nil // if only the tag is left, a full start reads that
+	}
+	if newest == 0 && at.next == 1 {
+		return at, nil
+	}
+	gap := s.outOfRange(ctx, at.next)
+	if !isExpired(gap) {
+		return at, gap
+	}
+	earliest, err := s.earliest(ctx, !at.full)
+	if err != nil {
+		return at, err
+	}
+	if earliest > at.next {
+		s.table.world.Logger.Warn("snapshots have expired, so the stream begins later",
+			"table", s.table.name, "asked", at.next, "begins", earliest)
+		at.next = earliest
+	}
+	return at, nil
+}
+
+// earliest is the oldest snapshot, or the oldest one whose changes are kept.
+func (s *Stream) earliest(ctx context.Context, changes bool) (int64, error) {
+	first, err := s.table.chain.Earliest(ctx)
+	if err != nil || first == nil {
+		return 1, err
+	}
+	if changes {
+		kept, err := s.keptBefore(ctx, first.ID)
+		if err != nil {
+			return 0, err
+		}
+		if len(kept) > 0 {
+			return kept[0], nil
+		}
+	}
+	return first.ID, nil
+}
+
+// keptBefore are the long-lived changelogs that lead up to a snapshot without a gap.
+func (s *Stream) keptBefore(ctx context.Context, id int64) ([]int64, error) {
+	ids, err := s.table.chain.LongLivedIDs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	to := len(ids)
+	for to > 0 && ids[to-1] >= id {
+		to--
+	}
+	from := to
+	for from > 0 && ids[from-1] == id-int64(to-from)-1 {
+		from--
+	}
+	return ids[from:to], nil
+}
+
+// newestCompacted is the newest snapshot that a compaction made, a full one
+// where the table makes them regularly.
+func (s *Stream) newestCompacted(ctx context.Context, newest int64) (int64, error) {
+	earliest, err := s.table.chain.Earliest(ctx)
+	if err != nil || earliest == nil {
+		return newest, err
+	}
+	o := s.table.options
+	every := int64(o.Compaction.FullDeltaCommits)
+	if every == 0 && o.ChangelogProducer == "full-compaction" {
+		every = 1
+	}
+	for id := newest; id >= earliest.ID; id-- {
+		snap, err := s.table.chain.Get(ctx, id)
+		if isNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if snap.CommitKind == snapshot.Compact && (every == 0 || snap.CommitIdentifier%every == 0 || snap.CommitIdentifier == math.MaxInt64) {
+			return id, nil
+		}
+	}
+	return newest, nil
+}
+
+// firstSince is the first snapshot that was committed at or after a time, the
+// next one to come if none was. between says that an earlier one is left too,
+// so that nothing since that time is missing.
+func (s *Stream) firstSince(ctx context.Context, millis int64) (next int64, between bool, err error) {
+	before, err := s.table.chain.AtOrBefore(ctx, millis-1)
+	if err != nil {
+		return 0, false, err
+	}
+	if before != nil {
+		return before.ID + 1, true, nil
+	}
+	first, err := s.table.chain.Earliest(ctx)
+	if err != nil || first == nil {
+		return 1, false, err
+	}
+	kept, err := s.keptBefore(ctx, first.ID)
+	if err != nil {
+		return 0, false, err
+	}
+	for low, high := 0, len(kept); ; { // kept[:low] are before that time, kept[high:] are not
+		if low == high {
+			next = first.ID - int64(len(kept)-low)
+			return next, low > 0, nil
+		}
+		middle := (low + high) / 2
+		snap, err := s.table.chain.LongLived(ctx, kept[middle])
+		switch {
+		case err != nil:
+			return 0, false, err
+		case snap.TimeMillis < millis:
+			low = middle + 1
+		default:
+			high = middle
+		}
+	}
+}
+
+// resume finds where a token's stream was.
+func (s *Stream) resume(ctx context.Context, token string) (position, error) {
+	at, err := parseToken(token, s.identity)
+	if err != nil || at.before == 0 {
+		return at, err
+	}
+	before, err := s.table.chain.Get(ctx, at.next-1)
+	if isNotFound(err) {
+		if before, err = s.table.chain.LongLived(ctx, at.next-1); isNotFound(err) {
+			return at, nil // what comes next may be there all the same
+		}
+	}
+	if err == nil && digest(before) != at.before {
+		err = &fault.Error{Class: fault.ErrNotFound, Snapshot: at.next, Err: &snapshot.OutOfRange{Next: at.next, Rewritten: true},
+			Hint: "start again from the table's present state"}
+	}
+	return at, err
+}

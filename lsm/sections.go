@@ -45,16 +45,22 @@ func Sections(files []manifest.DataFile, compare func(a, b []byte) int) [][]Sort
 }
 
 // sortedRuns gives each file to the run that ends first, if it ends before
-// the file begins, and to a new run otherwise.
+// the file begins, and to a new run otherwise. The runs come in the order of
+// Paimon's heap, which nothing but listings of files depends on.
 func sortedRuns(files []manifest.DataFile, compare func(a, b []byte) int) []SortedRun {
 	h := &runHeap{compare: compare}
 	for _, f := range files {
-		if h.Len() > 0 && compare(f.MinKey, h.end(0)) > 0 {
-			h.runs[0] = append(h.runs[0], f)
-			heap.Fix(h, 0)
+		if h.Len() == 0 {
+			heap.Push(h, SortedRun{f})
+			continue
+		}
+		first := heap.Pop(h).(SortedRun)
+		if compare(f.MinKey, first[len(first)-1].MaxKey) > 0 {
+			first = append(first, f)
 		} else {
 			heap.Push(h, SortedRun{f})
 		}
+		heap.Push(h, first)
 	}
 	return h.runs
 }

@@ -114,6 +114,16 @@ func (w *jsonWriter) texts(list []string) {
 	w.closeList()
 }
 
+// textMap writes an object of texts in alphabetical order.
+func (w *jsonWriter) textMap(m map[string]string) {
+	w.openObject()
+	for _, key := range sortedKeys(m) {
+		w.member(key)
+		w.text(m[key])
+	}
+	w.closeObject()
+}
+
 const upperHex = "0123456789ABCDEF"
 
 // text writes a string with Java's escapes: the short ones, \u00XX for other

@@ -113,9 +113,6 @@ type Options struct {
 	Lookup LookupOptions
 	Stream StreamOptions
 
-	// Following.
-	Consumer ConsumerOptions
-
 	// Altering.
 	NullToNotNullDisabled     bool
 	ExplicitCastDisabled      bool

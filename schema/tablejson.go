@@ -135,12 +135,7 @@ func (t *Table) Marshal() ([]byte, error) {
 	w.member("primaryKeys")
 	w.texts(t.PrimaryKeys)
 	w.member("options")
-	w.openObject()
-	for _, key := range sortedKeys(t.Options) {
-		w.member(key)
-		w.text(t.Options[key])
-	}
-	w.closeObject()
+	w.textMap(t.Options)
 	if t.Comment != "" {
 		w.member("comment")
 		w.text(t.Comment)

@@ -304,3 +304,37 @@ func ExampleTable_System() {
 	// 0
 	// 1
 }
+
+// What the table knows of itself is read in the same way, with the columns that
+// Paimon gives it.
+func ExampleTable_System_files() {
+	ctx := context.Background()
+	t := newUsers(ctx)
+	w, err := t.NewWriter(ctx, table.WriterOptions{})
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+	w.Put(ctx, table.Row{"id": 1, "name": "Ada"})
+	w.Put(ctx, table.Row{"id": 2, "name": "Bob"})
+	if err := w.CommitNext(ctx); err != nil {
+		panic(err)
+	}
+	files, err := t.System(ctx, "files", table.ScanOptions{Columns: []string{"level", "record_count", "min_key", "max_key"}, Where: "level = 0"})
+	if err != nil {
+		panic(err)
+	}
+	for rec, err := range files.Batches(ctx) {
+		if err != nil {
+			panic(err)
+		}
+		for i := range int(rec.NumCols()) {
+			fmt.Println(rec.ColumnName(i), rec.Column(i))
+		}
+	}
+	// Output:
+	// level [0]
+	// record_count [2]
+	// min_key ["[1]"]
+	// max_key ["[2]"]
+}

@@ -1,6 +1,10 @@
 package table
 
-import "context"
+import (
+	"context"
+
+	"github.com/tidelake/tidelake/predicate"
+)
 
 // The system table "ro" is what a full compaction has seen to: of a table with
 // a primary key the files at the top level only. They are read without a
@@ -21,5 +25,7 @@ func readOptimized(ctx context.Context, t *Table, o *ScanOptions) (*systemView, 
 // unprojected is the scan of a snapshot for a view that puts columns, filter
 // and limit on top of it.
 func (t *Table) unprojected(ctx context.Context, o *ScanOptions) (*Scan, error) {
-	return t.Scan(ctx, ScanOptions{Snapshot: o.Snapshot, AsOf: o.AsOf, BatchRows: o.BatchRows, AnyOrder: o.AnyOrder})
+	all := *o
+	all.Columns, all.Where, all.Filter, all.Limit = nil, "", predicate.True(), 0
+	return t.Scan(ctx, all)
 }

@@ -50,6 +50,20 @@ type systemNeed struct {
 // nothing to it are an error. Columns, filters and limits are not its business.
 var systemTables = map[string]func(context.Context, *Table, *ScanOptions) (*systemView, error){
 	"ro": readOptimized,
+
+	"snapshots":          snapshotsTable.view,
+	"schemas":            schemasTable.view,
+	"options":            optionsTable.view,
+	"aggregation_fields": aggregationFieldsTable.view,
+	"tags":               tagsTable.view,
+	"branches":           branchesTable.view,
+	"consumers":          consumersTable.view,
+	"files":              filesTable.view,
+	"manifests":          manifestsTable.view,
+	"table_indexes":      indexesTable.view,
+	"partitions":         partitionsTable.view,
+	"buckets":            bucketsTable.view,
+	"statistics":         statisticsTable.view,
 }
 
 // SystemTables are the names that Table.System knows, in order.

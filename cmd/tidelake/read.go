@@ -18,8 +18,8 @@ import (
 
 type readFlags struct {
 	columns, where, asOf, tag, format string
-	limit, snapshot, watermark       int64
-	count                            bool
+	limit, snapshot, watermark        int64
+	count                             bool
 }
 
 var readFormats = []string{"jsonl", "csv", "table", "parquet", "arrow"}
@@ -34,7 +34,9 @@ LIKE, IS [NOT] NULL, joined by AND, OR, NOT and parentheses. Text, dates and
 times stand in single quotes, names with odd letters in backticks.
 
 A system table is read by its name behind a $, as in 'shop.orders$ro':
-` + strings.Join(table.SystemTables(), ", ") + `.`,
+` + wrapped(table.SystemTables()) + `.
+Those of a snapshot (files, manifests, partitions, buckets, statistics,
+table_indexes) are of the newest, or of the one that is chosen.`,
 		Example: `  tidelake read shop.orders --where "amount > 100 AND dt = '2026-01-01'" --select id,amount --limit 10
   tidelake read shop.orders --snapshot 3 --format csv
   tidelake read shop.orders --as-of "2026-01-31 12:00:00" --count
@@ -103,6 +105,25 @@ func (a *app) chosen(cmd *cobra.Command, f readFlags, o *table.ScanOptions) erro
 		o.AsOf, err = a.parseTime("as-of", f.asOf)
 	}
 	return err
+}
+
+// wrapped lists words in lines that fit the help texts.
+func wrapped(words []string) string {
+	var b strings.Builder
+	width := 0
+	for i, w := range words {
+		switch {
+		case i == 0:
+		case width+len(w) > 76:
+			b.WriteString(",\n")
+			width = 0
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(w)
+		width += len(w) + 2
+	}
+	return b.String()
 }
 
 // scanOptions checks the flags and turns them into a scan.

@@ -2,8 +2,10 @@ package predicate
 
 import (
 	"math"
+	"slices"
 	"strings"
 
+	"github.com/tidelake/tidelake/internal/rowjson/literal"
 	"github.com/tidelake/tidelake/schema"
 )
 
@@ -110,6 +112,28 @@ func (m membership) may(stats Stats, rows int64) bool {
 		}
 	}
 	return false
+}
+
+// MayHold tells whether a row may match where has says of a column whether any
+// row may have a value in it: comparisons with = and IN ask that, all other
+// tests may match. Value is a metadata value of the column's type.
+func (e Expr) MayHold(has func(f schema.Field, value any) bool) bool { return mayHold(e.node(), has) }
+
+func mayHold(n node, has func(schema.Field, any) bool) bool {
+	switch n := n.(type) {
+	case list:
+		for _, p := range n.parts {
+			if mayHold(p, has) != n.and {
+				return !n.and
+			}
+		}
+		return n.and
+	case comparison:
+		return n.op != Eq || n.x.fit != literal.Exact || has(n.field, n.x.value)
+	case membership:
+		return n.negated || slices.ContainsFunc(n.values, func(v any) bool { return has(n.field, v) })
+	}
+	return true
 }
 
 func (t nullTest) may(stats Stats, rows int64) bool {

@@ -108,7 +108,7 @@ type Options struct {
 	ReadBatchSize     int   // rows
 	SplitTargetSize   int64 // bytes
 	SplitOpenFileCost int64 // bytes
-	FileIndexRead     bool  // filters in file indexes spare lookups of absent keys
+	FileIndexRead     bool  // Bloom filters in file indexes spare reading files
 
 	Lookup LookupOptions
 	Stream StreamOptions

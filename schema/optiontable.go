@@ -53,7 +53,7 @@ var optionTable = []option{
 	{"file.suffix.include.compression", boolValue, "false", Honoured, "codec inside the extension"},
 	{"file.block-size", sizeValue, "", Honoured, "orc stripe / parquet row group size"},
 	{"file-index.in-manifest-threshold", sizeValue, "500 B", Ignored, fileIndexes},
-	{"file-index.read.enabled", boolValue, "true", Honoured, "lookups ask the Bloom filters of key columns; other indexes only speed reading and are not used"},
+	{"file-index.read.enabled", boolValue, "true", Honoured, "filters with = and IN, and lookups, ask Bloom filters; other indexes only speed reading and are not used"},
 	{"variant.shreddingSchema", textValue, "", Ignored, refusedTypes},
 	{"variant.inferShreddingSchema", boolValue, "false", Ignored, refusedTypes},
 	{"variant.shredding.maxSchemaWidth", intValue, "300", Ignored, refusedTypes},

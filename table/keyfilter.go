@@ -2,9 +2,7 @@ package table
 
 import (
 	"context"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/internal/fileindex"
@@ -19,7 +17,7 @@ type keyFilters []*fileindex.Bloom
 // where there is none. An index in the manifest costs no request, one beside
 // the file a single one, and then stays in the cache.
 func (f *keyFile) admitted(ctx context.Context, keys *keyList, which []int32) ([]int32, error) {
-	if len(f.meta.EmbeddedIndex) == 0 && f.indexName() == "" || !f.table.options.FileIndexRead {
+	if !f.table.options.FileIndexRead || !hasIndex(&f.meta) {
 		return which, nil
 	}
 	filters, err := f.indexFilters(ctx)
@@ -44,29 +42,17 @@ func (c keyFilters) admit(keys *keyList, key int) bool {
 	return true
 }
 
-// indexName is the file that holds the file index, "" for none.
-func (f *keyFile) indexName() string {
-	at := slices.IndexFunc(f.meta.ExtraFiles, func(name string) bool { return strings.HasSuffix(name, ".index") })
-	if at < 0 {
-		return ""
-	}
-	return f.meta.ExtraFiles[at]
-}
-
 // indexFilters gives the filters of the file index, from the cache if they are there.
 func (f *keyFile) indexFilters(ctx context.Context) (keyFilters, error) {
 	key := cacheKey{f, pieceFilter, 0}
 	if v := f.cache.get(key); v != nil {
 		return v.(keyFilters), nil
 	}
-	data, name := f.meta.EmbeddedIndex, f.meta.Name
-	if len(data) == 0 {
-		var err error
-		if data, name, err = f.readIndex(ctx); err != nil {
-			return nil, err
-		}
+	index, err := f.where.index(ctx, &f.meta)
+	if err != nil {
+		return nil, err
 	}
-	filters, err := f.parseFilters(ctx, data, name)
+	filters, err := f.pickFilters(ctx, index)
 	if err != nil {
 		return nil, err
 	}
@@ -83,27 +69,9 @@ func (f *keyFile) indexFilters(ctx context.Context) (keyFilters, error) {
 	return f.cache.put(key, filters, held).(keyFilters), nil
 }
 
-// readIndex reads the index file, which lies beside the data file.
-func (f *keyFile) readIndex(ctx context.Context) (data []byte, name string, err error) {
-	name = f.indexName()
-	if !plainName(name) {
-		return nil, "", fault.Corrupt(name, "the manifest names an index file outside its bucket's directory", nil)
-	}
-	st, key, err := f.where.of(ctx, &f.meta)
-	if err != nil {
-		return nil, "", err
-	}
-	data, err = st.ReadAll(ctx, path.Join(path.Dir(key), name))
-	return data, name, err
-}
-
-// parseFilters picks the filters of the key columns, by the names that they
+// pickFilters picks the filters of the key columns, by the names that they
 // had when the file was written.
-func (f *keyFile) parseFilters(ctx context.Context, data []byte, name string) (keyFilters, error) {
-	index, err := fileindex.Parse(data)
-	if err != nil {
-		return nil, fault.Corrupt(name, "file index", err)
-	}
+func (f *keyFile) pickFilters(ctx context.Context, index *fileindex.Index) (keyFilters, error) {
 	own, err := f.table.schemas.get(ctx, f.meta.SchemaID)
 	if err != nil {
 		return nil, err
@@ -118,7 +86,7 @@ func (f *keyFile) parseFilters(ctx context.Context, data []byte, name string) (k
 			continue
 		}
 		if filters[i], err = index.Bloom(c.ask.Name); err != nil {
-			return nil, fault.Corrupt(name, "file index", err)
+			return nil, fault.Corrupt(f.meta.Name, "file index", err)
 		}
 	}
 	return filters, nil

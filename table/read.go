@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -34,6 +35,8 @@ type splitReader struct {
 	keyTypes []schema.Type
 	dir      string
 	external externalFiles
+	indexMu  sync.Mutex
+	indexes  map[string]indexed // by file, what was asked
 	// vectorOf is the deletion vector of a file, nil for none; nil has none of any.
 	vectorOf func(ctx context.Context, f *manifest.DataFile) (*deletion.Vector, error)
 }
@@ -206,12 +209,21 @@ func (r *splitReader) groups() [][]rankedRun {
 	return out
 }
 
-// readGroup yields the rows of a group, of several runs only those within a range
-// if one is given, and tells whether to go on.
+// readGroup yields the rows of a group, only those within a range if one is
+// given, and tells whether to go on.
 func (r *splitReader) readGroup(ctx context.Context, runs []rankedRun, within *keyRange, yield func(arrow.RecordBatch, error) bool) bool {
+	runs, err := r.admitted(ctx, runs)
+	if err != nil {
+		yield(nil, err)
+		return false
+	}
+	if len(runs) == 0 {
+		return true
+	}
 	if len(runs) == 1 {
 		run := r.newRun(ctx, runs[0], false, r.scan.options.BatchRows)
 		run.stored = r.scan.system.stored(r.scan.schema)
+		run.within = within
 		return r.passThrough(run.Next, run.Close, yield)
 	}
 	if q := r.newFiltered(runs); q != nil {

@@ -34,7 +34,7 @@ type fileRun struct {
 	batch   int
 	ahead   int64 // bytes to read at once of a column, 0 for the reader's default
 	want    []schema.Field
-	within  *keyRange // of a merge: only rows in there, nil for all
+	within  *keyRange // of files in key order: only rows in there, nil for all
 	places  *places   // adds the column of places, nil for none
 	over    bool      // what is left lies behind the range
 

@@ -150,7 +150,7 @@ func (f largeFunction) definition() string {
 }
 
 // same brings lines of rows to one form: arrays in any order, bitmaps as their
-// values.
+// values, HLL sketches without what depends on the order of unions.
 func (f largeFunction) same(t *testing.T, lines []string) []string {
 	t.Helper()
 	out := make([]string, len(lines))
@@ -173,9 +173,19 @@ func (f largeFunction) same(t *testing.T, lines []string) []string {
 	return out
 }
 
-// values are those of a bitmap, or the text itself.
+// values are those of a bitmap, or the text itself. A sketch that unions made
+// keeps an estimate by the order of what it saw, which nobody reads any more.
 func (f largeFunction) values(t *testing.T, text string) any {
 	t.Helper()
+	if f.name == "hll_sketch" && strings.HasPrefix(text, "0a") {
+		b, err := hex.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if outOfOrder := b[5]&0x10 != 0; outOfOrder {
+			return hex.EncodeToString(slices.Delete(b, 8, 16))
+		}
+	}
 	if f.name != "rbm32" && f.name != "rbm64" {
 		return text
 	}

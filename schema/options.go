@@ -113,6 +113,9 @@ type Options struct {
 	Lookup LookupOptions
 	Stream StreamOptions
 
+	// Following.
+	Consumer ConsumerOptions
+
 	// Altering.
 	NullToNotNullDisabled     bool
 	ExplicitCastDisabled      bool

@@ -179,7 +179,7 @@ var optionTable = []option{
 	{"full-compaction.delta-commits", intValue, "", Honoured, "full compaction every so many commits"},
 	{"stream-scan-mode", enumValue, "none", Ignored, streaming},
 	{"batch-scan-mode", enumValue, "none", Ignored, engine},
-	{"consumer.expiration-time", durationValue, "", Ignored, streaming},
+	{"consumer.expiration-time", durationValue, "", Honoured, "consumers that have recorded nothing for so long are forgotten"},
 	{"consumer.mode", enumValue, "exactly-once", Ignored, streaming},
 	{"consumer.ignore-progress", boolValue, "false", Ignored, streaming},
 	{"consumer.changelog-only", boolValue, "false", Ignored, streaming},

@@ -186,6 +186,7 @@ func parseOptions(raw map[string]string) (*Options, []error) {
 	o.parseEngine(r)
 	o.parseCommit(r)
 	o.parseReading(r)
+	o.parseConsumer(r)
 	return o, r.errs
 }
 

@@ -89,7 +89,7 @@ func (c *Consumers) read(ctx context.Context, id string) (Consumer, error) {
 	for n := 1; ; n++ {
 		data, err := c.st.ReadAll(ctx, path)
 		if err != nil {
-			return Consumer{}, fmt.Errorf("read consumer %s: %w", id, err)
+			return Consumer{}, c.named(id, err)
 		}
 		next, broken := parseConsumer(data)
 		if broken == nil {
@@ -141,8 +141,16 @@ func (c *Consumers) Delete(ctx context.Context, id string) error {
 	if err == nil {
 		err = c.st.Delete(ctx, c.path(id))
 	}
-	if err != nil {
-		return fmt.Errorf("delete consumer %s: %w", id, err)
+	return c.named(id, err)
+}
+
+// named tells whose file an error is about.
+func (c *Consumers) named(id string, err error) error {
+	switch {
+	case isNotFound(err):
+		return &fault.Error{Class: fault.ErrNotFound, Detail: "there is no consumer " + id}
+	case err != nil:
+		return fmt.Errorf("consumer %s: %w", id, err)
 	}
 	return nil
 }

@@ -105,10 +105,11 @@ type Options struct {
 	DiscardDuplicateFiles      bool
 
 	// Reading.
-	ReadBatchSize     int   // rows
-	SplitTargetSize   int64 // bytes
-	SplitOpenFileCost int64 // bytes
-	FileIndexRead     bool  // Bloom filters in file indexes spare reading files
+	ReadBatchSize       int   // rows
+	SplitTargetSize     int64 // bytes
+	SplitOpenFileCost   int64 // bytes
+	FileIndexRead       bool  // Bloom filters in file indexes spare reading files
+	ReadSequenceNumbers bool  // system tables of changes show sequence numbers
 
 	Lookup LookupOptions
 	Stream StreamOptions

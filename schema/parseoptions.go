@@ -334,6 +334,7 @@ func (o *Options) parseStream(r *optionReader) {
 }
 
 func (o *Options) parseMerging(r *optionReader) {
+	o.ReadSequenceNumbers = r.bool("table-read.sequence-number.enabled")
 	o.MergeEngine = r.enum("merge-engine")
 	o.SequenceFields = splitComma(r.text("sequence.field"))
 	o.SequenceDescending = r.enum("sequence.field.sort-order") == "descending"

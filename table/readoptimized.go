@@ -25,7 +25,12 @@ func readOptimized(ctx context.Context, t *Table, o *ScanOptions) (*systemView, 
 // unprojected is the scan of a snapshot for a view that puts columns, filter
 // and limit on top of it.
 func (t *Table) unprojected(ctx context.Context, o *ScanOptions) (*Scan, error) {
-	all := *o
-	all.Columns, all.Where, all.Filter, all.Limit = nil, "", predicate.True(), 0
-	return t.Scan(ctx, all)
+	return t.Scan(ctx, *o.plain())
+}
+
+// plain are the options without columns, filter and limit.
+func (o *ScanOptions) plain() *ScanOptions {
+	plain := *o
+	plain.Columns, plain.Where, plain.Filter, plain.Limit = nil, "", predicate.Expr{}, 0
+	return &plain
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/mergeengine"
 	"github.com/tidelake/tidelake/predicate"
@@ -34,6 +35,9 @@ type ScanOptions struct {
 	// Watermark reads the oldest snapshot whose watermark, epoch milliseconds
 	// of event time, has come to this.
 	Watermark *int64
+	// Between reads what changed between two versions instead of the rows of
+	// one: for Table.Diff and the system tables audit_log and binlog.
+	Between *Between
 	// BatchRows bounds the rows of a batch. Default 8192.
 	BatchRows int
 	// AnyOrder lets batches come in whatever order they are ready, which keeps
@@ -75,6 +79,9 @@ type Scan struct {
 // (no such snapshot), ErrInvalid (columns, filter).
 func (t *Table) Scan(ctx context.Context, o ScanOptions) (*Scan, error) {
 	s := &Scan{table: t, options: o, schema: t.schema}
+	if o.Between != nil {
+		return nil, t.wrap("scan", fault.Invalid("a scan reads one version; Table.Diff and the system tables audit_log and binlog read what changed between two"))
+	}
 	if err := s.resolve(ctx); err != nil {
 		return nil, t.wrap("scan", err)
 	}

@@ -49,7 +49,9 @@ type systemNeed struct {
 // reads (a snapshot, if the options name one) when it is made; options that mean
 // nothing to it are an error. Columns, filters and limits are not its business.
 var systemTables = map[string]func(context.Context, *Table, *ScanOptions) (*systemView, error){
-	"ro": readOptimized,
+	"audit_log": auditLog,
+	"binlog":    binlog,
+	"ro":        readOptimized,
 
 	"snapshots":          snapshotsTable.view,
 	"schemas":            schemasTable.view,
@@ -70,8 +72,8 @@ var systemTables = map[string]func(context.Context, *Table, *ScanOptions) (*syst
 func SystemTables() []string { return slices.Sorted(maps.Keys(systemTables)) }
 
 // System resolves a read of a system table by its name, in any case. Columns,
-// filter and limit are those of any scan; Snapshot and AsOf go where the rows of
-// a snapshot are read. Errors: ErrNotFound (no such system table or snapshot),
+// filter and limit are those of any scan; a snapshot can be chosen where the rows
+// of one are read, and ScanOptions.Between where changes are. Errors: ErrNotFound (no such system table or snapshot),
 // ErrInvalid (columns, filter, options that the system table does not take).
 func (t *Table) System(ctx context.Context, name string, o ScanOptions) (*System, error) {
 	name = strings.ToLower(name)
@@ -182,23 +184,14 @@ func (s *System) Reader(ctx context.Context) (array.RecordReader, error) {
 }
 
 // Count returns the number of rows.
-func (s *System) Count(ctx context.Context) (int64, error) {
-	var n int64
-	for rec, err := range s.Batches(ctx) {
-		if err != nil {
-			return 0, err
-		}
-		n += rec.NumRows()
-	}
-	return n, nil
-}
+func (s *System) Count(ctx context.Context) (int64, error) { return countRows(s.Batches(ctx)) }
 
 // scanNeeded reads a scan of the table's rows for a view whose columns bear
 // the table's names.
 func (s *Scan) scanNeeded(ctx context.Context, need systemNeed) iter.Seq2[arrow.RecordBatch, error] {
 	fields := slices.DeleteFunc(slices.Clone(s.schema.Fields), func(f schema.Field) bool { return !need.columns[f.Name] })
 	return func(yield func(arrow.RecordBatch, error) bool) {
-		narrow, err := s.narrowed(fields, need.where)
+		narrow, err := s.ofColumns(fields, need.where)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -207,8 +200,8 @@ func (s *Scan) scanNeeded(ctx context.Context, need systemNeed) iter.Seq2[arrow.
 	}
 }
 
-// narrowed is the scan with other columns and another filter.
-func (s *Scan) narrowed(fields []schema.Field, filter predicate.Expr) (*Scan, error) {
+// ofColumns is the scan with other columns and another filter.
+func (s *Scan) ofColumns(fields []schema.Field, filter predicate.Expr) (*Scan, error) {
 	n := *s
 	n.fields, n.filter = fields, filter
 	var err error

@@ -1,0 +1,217 @@
+package table
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/tidelake/tidelake/internal/binaryrow"
+	"github.com/tidelake/tidelake/internal/take"
+	"github.com/tidelake/tidelake/lsm"
+	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/mergeengine"
+	"github.com/tidelake/tidelake/schema"
+	"github.com/tidelake/tidelake/snapshot"
+)
+
+// A comparison of two versions reads only what they do not share. The files of
+// a bucket are cut into sections, ranges of keys that no file crosses:
+//
+//	before   a━━━c      f━━━━━━h   m━━━p
+//	after    a━━━c      f━━━h g━━j m━━━p     (x━x is new)
+//	         shared     compared   shared
+//
+// In a section where files differ both sides are merged on their own and put
+// side by side, key by key. Where the newest version of a key is its row, files
+// that are on both sides are left out of that, as Paimon does. Where a row is
+// made of several versions, or an older one can win by its sequence fields, the
+// shared ones are part of it: Paimon leaves them out and tells half a row.
+
+// versionFiles are the live files of a version, by bucket.
+type versionFiles struct {
+	files   map[bucketKey][]manifest.DataFile
+	vectors map[bucketKey]bucketVectors
+}
+
+// files finds the files of a version that may hold rows of the result; nil has none.
+func (d *Diff) files(ctx context.Context, at *snapshot.Snapshot) (*versionFiles, error) {
+	v := &versionFiles{files: make(map[bucketKey][]manifest.DataFile)}
+	if at == nil {
+		return v, nil
+	}
+	entries, err := d.base.table.liveFiles(ctx, at, d.base.pruning(ctx))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if e.Bucket < 0 && len(d.base.schema.PrimaryKeys) > 0 {
+			continue // rows that wait for a bucket are not visible to batch reads
+		}
+		key := bucketKey{string(e.Partition), e.Bucket}
+		v.files[key] = append(v.files[key], e.File)
+	}
+	v.vectors, err = d.base.table.vectorsAt(ctx, at)
+	return v, err
+}
+
+// in names the files of a bucket.
+func (v *versionFiles) in(key bucketKey) map[fileID]bool {
+	ids := make(map[fileID]bool, len(v.files[key]))
+	for i := range v.files[key] {
+		ids[idOf(&v.files[key][i])] = true
+	}
+	return ids
+}
+
+// without are the files of a bucket that another version does not have.
+func (v *versionFiles) without(other *versionFiles, key bucketKey) (out []manifest.DataFile) {
+	theirs := make(map[string]bool)
+	for i := range other.files[key] {
+		theirs[other.files[key][i].Name] = true
+	}
+	for _, f := range v.files[key] {
+		if !theirs[f.Name] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// sameVector tells that a file has the same rows marked under both.
+func sameVector(a, b bucketVectors, name string) bool {
+	x, inA := a[name]
+	y, inB := b[name]
+	return inA == inB && (!inA || x.Index == y.Index && x.Offset == y.Offset && x.Length == y.Length)
+}
+
+// diffUnit is a section of a bucket to be compared.
+type diffUnit struct {
+	key           bucketKey
+	before, after []manifest.DataFile
+}
+
+// units are the sections of a bucket in which the versions differ.
+func (d *Diff) units(key bucketKey, before, after *versionFiles) (units []diffUnit) {
+	s := &d.base
+	inBefore, inAfter := before.in(key), after.in(key)
+	_, chooses := s.engine.(mergeengine.Chooser)
+	leaveShared := chooses && len(s.merging.SequenceFields) == 0
+	all := slices.Clone(before.files[key])
+	for _, f := range after.files[key] {
+		if !inBefore[idOf(&f)] {
+			all = append(all, f)
+		}
+	}
+	types := typesOf(s.schema.KeyFields())
+	for _, section := range lsm.Sections(all, func(a, b []byte) int { return binaryrow.Compare(types, a, b) }) {
+		u, differs := diffUnit{key: key}, false
+		for _, run := range section {
+			for _, f := range run {
+				was, is := inBefore[idOf(&f)], inAfter[idOf(&f)]
+				shared := was && is && sameVector(before.vectors[key], after.vectors[key], f.Name)
+				differs = differs || !shared
+				if shared && leaveShared {
+					continue
+				}
+				if was {
+					u.before = append(u.before, f)
+				}
+				if is {
+					u.after = append(u.after, f)
+				}
+			}
+		}
+		if differs {
+			units = append(units, u)
+		}
+	}
+	return units
+}
+
+// compared reads both versions and yields what differs.
+func (d *Diff) compared(ctx context.Context, yield func(arrow.RecordBatch, error) bool) {
+	before, err := d.files(ctx, d.stretch.before)
+	if err != nil {
+		yield(nil, err)
+		return
+	}
+	after, err := d.files(ctx, d.stretch.after)
+	if err != nil {
+		yield(nil, err)
+		return
+	}
+	buckets := make(map[bucketKey][]manifest.DataFile)
+	for _, v := range []*versionFiles{before, after} {
+		for key := range v.files {
+			buckets[key] = nil
+		}
+	}
+	for _, key := range d.base.table.sortedBuckets(buckets) {
+		for _, u := range d.units(key, before, after) {
+			older := d.side(ctx, d.stretch.before, u.key, u.before, before.vectors[key])
+			newer := d.side(ctx, d.stretch.after, u.key, u.after, after.vectors[key])
+			if !d.compare(older, newer, yield) {
+				return
+			}
+		}
+	}
+}
+
+// side reads all columns of one side of a section in the order of keys, with
+// sequence numbers and kinds, rows that are deletes too. Of the filter it holds
+// to what is the same on both sides: that on keys and partitions.
+func (d *Diff) side(ctx context.Context, at *snapshot.Snapshot, key bucketKey, files []manifest.DataFile, vectors bucketVectors) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		if len(files) == 0 {
+			return
+		}
+		filter, _ := d.base.filter.OnlyFields(nameSet(append(d.base.schema.KeyFields(), d.base.schema.PartitionFields()...)))
+		s, err := d.base.ofColumns(d.base.schema.Fields, filter)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		s.snapshot = at
+		s.with(systemColumns{sequence: true, deletes: true})
+		split := Split{Snapshot: at.ID, SchemaID: s.schema.ID, Partition: []byte(key.partition), Bucket: key.bucket, Merge: true, Files: files, Vectors: vectors.of(files)}
+		passOn(s.readSplit(ctx, split, max(1, s.table.settings.Parallel/2)), yield)
+	}
+}
+
+// finish filters, projects and puts system columns before rows that are all
+// columns of the table, sequence numbers and kinds.
+func (d *Diff) finish(wide arrow.RecordBatch) (arrow.RecordBatch, error) {
+	c, n, mem := &d.columns, int(wide.NumRows()), d.base.table.world.Alloc
+	cols := []arrow.Array{column(wide, schema.ValueKindName)}
+	var own []arrow.Array
+	defer func() { releaseAll(own) }()
+	repeat := func(dt arrow.DataType, v int64) {
+		own = append(own, repeated(dt, n, v, mem))
+		cols = append(cols, own[len(own)-1])
+	}
+	if c.snapshot {
+		repeat(arrow.PrimitiveTypes.Int64, d.stretch.after.ID)
+	}
+	if c.sequence {
+		cols = append(cols, column(wide, schema.SequenceName))
+	}
+	if c.time {
+		repeat(commitTimeField.Type, d.stretch.after.TimeMillis)
+	}
+	for _, f := range d.base.fields {
+		cols = append(cols, column(wide, f.Name))
+	}
+	out := array.NewRecordBatch(d.Schema(), cols, int64(n))
+	if d.base.filter.IsTrue() {
+		return out, nil
+	}
+	defer out.Release()
+	keep, err := d.base.filter.Filter(wide)
+	if err != nil {
+		return nil, err
+	}
+	return take.Record(out, keep, mem)
+}

@@ -33,6 +33,11 @@ func (r Rule) Before(n int, level func(i int) int) (before int, changes bool) {
 	return before, changes
 }
 
+// Deletes tells that a version which is a delete counts as a row before. Deletes
+// lie on the top level where an overwrite has put them; real Paimon takes them
+// for rows there, and for nothing where it looks keys up.
+func (r Rule) Deletes() bool { return r.Top > 0 }
+
 // AsStored is the kind of an event that tells the kind of its row.
 const AsStored = schema.RowKind(-1)
 

@@ -5,6 +5,7 @@ package interop
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,10 +71,8 @@ func TestAvroFilesInTurn(t *testing.T) {
 
 // avro makes Avro of data files; false when Avro does not hold the columns.
 func (t *randomTable) avro() bool {
-	for _, c := range t.columns {
-		if f, err := schema.ParseType(c.typ); err != nil || datafile.AvroHolds([]schema.Field{{Name: c.name, Type: f}}) != nil {
-			return false
-		}
+	if !t.inAvro() {
+		return false
 	}
 	maps.DeleteFunc(t.options, func(key, _ string) bool { return strings.HasPrefix(key, "file.") || strings.HasPrefix(key, "parquet.") })
 	t.options["file.format"] = "avro"
@@ -82,6 +81,14 @@ func (t *randomTable) avro() bool {
 		t.options["file.compression"] = "zstd" // both formats take it
 	}
 	return true
+}
+
+// inAvro tells that Avro holds all columns.
+func (t *randomTable) inAvro() bool {
+	return !slices.ContainsFunc(t.columns, func(c randomColumn) bool {
+		f, err := schema.ParseType(c.typ)
+		return err != nil || datafile.AvroHolds([]schema.Field{{Name: c.name, Type: f}}) != nil
+	})
 }
 
 // TestPostponedBucketsInTurn: both sides postpone rows of one table and give

@@ -7,7 +7,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/tidelake/tidelake/changelog"
-	"github.com/tidelake/tidelake/internal/cell"
 	"github.com/tidelake/tidelake/internal/vector"
 	"github.com/tidelake/tidelake/mergeengine"
 )
@@ -18,6 +17,8 @@ type ChangesSpec struct {
 	Rule changelog.Rule
 	// Levels gives the level of each rank ([Run]).
 	Levels []int
+	// Found is the level of rows that were looked up, 0 for none.
+	Found int
 	// Deduplicate leaves out updates that change no column but those of Ignore.
 	Deduplicate bool
 	Ignore      []string
@@ -80,7 +81,7 @@ func (c *changes) note(items []item) {
 		group := items[start:m.starts[g+1]]
 		at, changed := c.Rule.Before(len(group), func(i int) int { return c.level(group[i].ref) })
 		before := vector.NullRef
-		if at != changelog.None && !mergeengine.Retracts(m.slots.kind(group[at].ref)) {
+		if at != changelog.None && (c.Rule.Deletes() || !mergeengine.Retracts(m.slots.kind(group[at].ref))) {
 			before = group[at].ref
 		}
 		c.before, c.changed = append(c.before, before), append(c.changed, changed)
@@ -197,9 +198,11 @@ func (c *changes) find() {
 
 // equal compares the values of two rows.
 func (c *changes) equal(a, b vector.Ref) bool {
+	// Folded from a row that was looked up, a cell is mostly that row's own.
+	packed := c.level(a) == c.Found && (a == b || c.merge.fold != nil)
 	for _, g := range c.compared {
 		cells := c.merge.emitter.gathers[g]
-		if !cell.Equal(cells.Source(a.Source()), a.Row(), cells.Source(b.Source()), b.Row()) {
+		if !changelog.Same(cells.Source(a.Source()), a.Row(), cells.Source(b.Source()), b.Row(), packed) {
 			return false
 		}
 	}

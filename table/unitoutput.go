@@ -83,8 +83,9 @@ func (c *compaction) changes(ctx context.Context, r *unitReader, to *rolling, se
 	if !lookup {
 		rule.Top = c.top
 	}
+	found := c.unit.Output + 1 // the level of rows found above, which come last
 	return &lsm.ChangesSpec{
-		Rule: rule, Levels: append(slices.Clone(r.levels), c.unit.Output+1), // the last is that of rows found above
+		Rule: rule, Levels: append(slices.Clone(r.levels), found), Found: found,
 		Deduplicate: o.Changelog.RowDeduplicate, Ignore: o.Changelog.IgnoreFields,
 		Emit: func(rec arrow.RecordBatch) error { return to.write(ctx, rec, r.split.parallel) },
 	}

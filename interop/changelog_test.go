@@ -1,0 +1,201 @@
+//go:build interop
+
+package interop
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tidelake/tidelake/table"
+)
+
+// changelogs makes the table one that has a producer of changelogs; false when
+// it cannot be.
+func (t *randomTable) changelogs(producer string) bool {
+	engine := t.options["merge-engine"]
+	if !t.comparable() || len(t.loose) > 0 || t.options["bucket"] == "-2" {
+		return false
+	}
+	switch vectors := t.options["deletion-vectors.enabled"] == "true"; {
+	case producer == "lookup":
+		t.lookedUp = true
+		delete(t.options, "write-only")
+	case engine == "first-row", producer == "full-compaction" && vectors:
+		return false
+	case producer == "full-compaction":
+		t.options["write-only"] = "true"
+	}
+	t.options["changelog-producer"] = producer
+	if producer != "input" && t.maybe(2, "changelog-producer.row-deduplicate", "true") && t.r.IntN(2) == 0 {
+		i := slices.IndexFunc(t.columns, func(c randomColumn) bool { return !slices.Contains(t.keys, c.name) && !strings.Contains(c.name, ",") })
+		if i >= 0 {
+			t.options["changelog-producer.row-deduplicate-ignore-fields"] = t.columns[i].name
+		}
+	}
+	if t.inAvro() && t.options["file.compression"] == "" {
+		t.maybe(2, "changelog-file.format", "avro")
+	}
+	t.maybe(4, "changelog-file.prefix", "told-")
+	t.maybe(4, "changelog-file.stats-mode", "none", "counts")
+	if t.options["changelog-file.format"] == "" {
+		t.maybe(4, "changelog-file.compression", "none", "snappy")
+	}
+	return true
+}
+
+// producers are the ways in which changelogs come about.
+var producers = []string{"input", "lookup", "full-compaction"}
+
+// stream is what Java reads as the changes of a table up to a snapshot.
+func (w *world) stream(until int64) []string {
+	w.t.Helper()
+	if until == 0 {
+		return nil
+	}
+	return w.javaRuns("stream", "--from", "1", "--until-snapshot", fmt.Sprint(until), "--wait-ms", "0", "--unsorted")
+}
+
+func (w *world) latest() int64 {
+	w.t.Helper()
+	id, err := w.open().Snapshots().LatestID(context.Background())
+	w.must(err)
+	return id
+}
+
+// told are the changes of one table by step and key, in their order; ends says
+// with which snapshot each step ended.
+func (w *world) told(ends []int64) map[string][]string {
+	w.t.Helper()
+	out := make(map[string][]string)
+	for _, line := range w.stream(ends[len(ends)-1]) {
+		cells := members(w, line)
+		var snapshot int64
+		_, err := fmt.Sscan(cells["_snapshot"], &snapshot)
+		w.must(err)
+		at, _ := slices.BinarySearch(ends, snapshot)
+		name := fmt.Sprintf("step %d", at)
+		if !w.oneBucket() {
+			for _, k := range w.rand.keys {
+				name += " " + cells[k]
+			}
+		}
+		_, row, _ := strings.Cut(line, ",")
+		out[name] = append(out[name], row)
+	}
+	return out
+}
+
+// oneBucket tells that all changes of a step are in one order.
+func (w *world) oneBucket() bool { return w.rand.options["bucket"] == "1" && len(w.rand.parts) == 0 }
+
+func (w *world) sameChanges(java, ours map[string][]string) {
+	w.t.Helper()
+	for name := range java {
+		if !slices.Equal(java[name], ours[name]) {
+			w.t.Fatalf("%s:\njava %s\ngo   %s", name, strings.Join(java[name], "\n     "), strings.Join(ours[name], "\n     "))
+		}
+	}
+	for name := range ours {
+		if java[name] == nil {
+			w.t.Fatalf("%s: only go has %s", name, strings.Join(ours[name], "\n     "))
+		}
+	}
+}
+
+// TestChangelogsAreThoseOfJava does the same steps with each side on a table of
+// its own: after each, both tell the same changes, in one order for each key.
+func TestChangelogsAreThoseOfJava(t *testing.T) {
+	for _, producer := range producers {
+		t.Run(producer, func(t *testing.T) {
+			each(t, run.java, 10, func(w *world) {
+				w.draw(func(t *randomTable) bool { return t.changelogs(producer) })
+				w.rand.maybe(3, "target-file-size", "2 kb", "20 kb")
+				java := w.twin()
+				w.create(true)
+				java.create(false)
+				var ours, theirs []int64
+				var last []string
+				for range 3 + w.rand.r.IntN(5) {
+					s := w.step()
+					if w.rand.options["bucket"] == "-1" { // Java's commands write nothing else there
+						s = step{kind: "write", lines: w.rand.batch(nil)}
+					}
+					if s.kind == "write" && last != nil && w.rand.r.IntN(3) == 0 {
+						s.lines = last // rows that change nothing
+					}
+					last = s.lines
+					w.perform(true, s)
+					java.perform(false, s)
+					if producer == "full-compaction" && w.half() {
+						w.compact(true, true)
+						java.compact(false, true)
+					}
+					ours, theirs = append(ours, w.latest()), append(theirs, java.latest())
+				}
+				w.sameChanges(java.told(theirs), w.told(ours))
+				w.same("rows", "java", java.rows(table.ScanOptions{}), "go", w.rows(table.ScanOptions{}))
+				w.verify()
+			})
+		})
+	}
+}
+
+// TestBothTellChangesOfOneTable lets both sides write and compact one table in
+// turn: what is told, applied to nothing, is the table.
+func TestBothTellChangesOfOneTable(t *testing.T) {
+	for _, producer := range []string{"lookup", "full-compaction"} {
+		t.Run(producer, func(t *testing.T) {
+			each(t, run.java, 5, func(w *world) {
+				w.draw(func(t *randomTable) bool {
+					return t.changelogs(producer) && t.options["changelog-producer.row-deduplicate"] == "" && !t.moves()
+				})
+				w.rand.maybe(2, "num-sorted-run.compaction-trigger", "2", "3")
+				w.create(w.half())
+				for range 12 {
+					w.write(w.half(), w.rand.batch(nil))
+					if w.rand.r.IntN(3) == 0 {
+						w.compact(w.half(), w.half())
+					}
+				}
+				w.compact(w.half(), true)
+				w.same("rows", "changes applied", w.applied(), "java", w.agree("rows", table.ScanOptions{}))
+				w.verify()
+			})
+		})
+	}
+}
+
+// applied is the table that the changes make, as sorted lines. A change that
+// does not fit what was there fails the test.
+func (w *world) applied() []string {
+	w.t.Helper()
+	rows := make(map[string]string)
+	for _, line := range w.stream(w.latest()) {
+		cells := members(w, line)
+		var key []string
+		for _, k := range w.rand.keys {
+			key = append(key, cells[k])
+		}
+		name := strings.Join(key, " ")
+		_, row, _ := strings.Cut(line, ",")
+		_, row, _ = strings.Cut(row, ",")
+		row = "{" + row
+		old, there := rows[name]
+		switch kind := cells["_kind"]; {
+		case kind == `"+I"` && !there, kind == `"+U"` && !there:
+			rows[name] = row
+		case (kind == `"-U"` || kind == `"-D"`) && old == row:
+			delete(rows, name)
+		default:
+			w.t.Fatalf("change %s of row %q", line, old)
+		}
+	}
+	var out []string
+	for _, row := range rows {
+		out = append(out, row)
+	}
+	return sorted(out)
+}

@@ -1,10 +1,15 @@
 package table_test
 
 import (
+	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/tidelake/tidelake/io/store"
+	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/schema"
 	"github.com/tidelake/tidelake/table"
 )
 
@@ -97,4 +102,58 @@ func TestMessagesCarryChangelogsToOtherProcesses(t *testing.T) {
 		t.Errorf("changes: %q", got)
 	}
 	sound(t, tab)
+}
+
+func TestCheckProvesChangelogFiles(t *testing.T) {
+	for fact, spoil := range map[string]func(f *manifest.DataFile){
+		"holds 3 rows, its manifest says 2":                       func(f *manifest.DataFile) { f.Rows-- },
+		"holds 1 deletes, its manifest says 0":                    func(f *manifest.DataFile) { *f.DeleteRows = 0 },
+		"holds sequence numbers 0 to 2, its manifest says 0 to 9": func(f *manifest.DataFile) { f.MaxSequence = 9 },
+		"its first or last key is not the one its manifest says":  func(f *manifest.DataFile) { f.MinKey = otherKey(t, -5) },
+	} {
+		tab := create(t, store.NewMem(), withInput)
+		w := newWriter(t, tab, "")
+		if err := write(t, w, tab, `{"k":1,"v":"a"}`, `{"k":1,"v":"b"}`, `{"_kind":"-D","k":3}`); err != nil {
+			t.Fatal(err)
+		}
+		msgs, err := w.Prepare(ctx, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spoil(&msgs[0].NewChangelog[0])
+		publish(t, tab, msgs)
+		finds(t, tab, msgs[0].NewChangelog[0].Name, fact)
+	}
+}
+
+// madeOfChanges is the table that all changes since its beginning make, by keys
+// of one column k.
+func madeOfChanges(t *testing.T, tab *table.Table) (rows []string) {
+	t.Helper()
+	state := map[string]string{}
+	for s, err := range tab.Snapshots().All(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range storedChanges(t, tab, s.ID) {
+			var cells struct {
+				Kind string `json:"_kind"`
+				K    json.Number
+			}
+			if err := json.Unmarshal([]byte(line), &cells); err != nil {
+				t.Fatal(err)
+			}
+			kind, err := schema.ParseRowKind(cells.Kind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, row, _ := strings.Cut(line, `","`)
+			if row = `{"` + row; kind.Retracts() {
+				delete(state, cells.K.String())
+			} else {
+				state[cells.K.String()] = row
+			}
+		}
+	}
+	return slices.Sorted(maps.Values(state))
 }

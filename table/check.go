@@ -116,6 +116,9 @@ func (c *checker) snapshot(ctx context.Context, at *snapshot.Snapshot) error {
 		c.problem(at.ChangelogManifestList, err.Error())
 		return ctx.Err()
 	}
+	if n := recordCount(changes); at.ChangelogRecordCount != nil && *at.ChangelogRecordCount != n {
+		c.problem("snapshot/", fmt.Sprintf("changelogRecordCount is %d, the changelog holds %d rows", *at.ChangelogRecordCount, n))
+	}
 	return c.dataFiles(ctx, changes, true)
 }
 
@@ -168,10 +171,8 @@ func (c *checker) oneManifest(ctx context.Context, m manifest.Meta) bool {
 }
 
 func (c *checker) counts(ctx context.Context, at *snapshot.Snapshot, live []manifest.Entry, delta []manifest.Meta) {
-	var total, change int64
-	for _, e := range live {
-		total += e.File.Rows
-	}
+	var change int64
+	total := recordCount(live)
 	if at.TotalRecordCount != nil && *at.TotalRecordCount != total {
 		c.problem("snapshot/", fmt.Sprintf("totalRecordCount is %d, live files hold %d rows", *at.TotalRecordCount, total))
 	}
@@ -189,6 +190,13 @@ func (c *checker) counts(ctx context.Context, at *snapshot.Snapshot, live []mani
 	if at.DeltaRecordCount != nil && *at.DeltaRecordCount != change {
 		c.problem("snapshot/", fmt.Sprintf("deltaRecordCount is %d, the delta holds %d rows", *at.DeltaRecordCount, change))
 	}
+}
+
+func recordCount(entries []manifest.Entry) (rows int64) {
+	for i := range entries {
+		rows += entries[i].File.Rows
+	}
+	return rows
 }
 
 // levels proves that the files of one level above 0 do not overlap.
@@ -285,7 +293,7 @@ func (c *checker) decode(ctx context.Context, e manifest.Entry, changelog bool) 
 		return 0, err
 	}
 	defer reader.Close()
-	walk := &fileWalk{file: f, table: own, ordered: keyed && !changelog && e.Bucket >= 0}
+	walk := &fileWalk{file: f, table: own, ordered: keyed && e.Bucket >= 0, repeats: changelog}
 	if !changelog {
 		if err := c.useHashes(ctx, walk, &e); err != nil {
 			return 0, err
@@ -312,6 +320,7 @@ type fileWalk struct {
 	file     *manifest.DataFile
 	table    *schema.Table
 	ordered  bool
+	repeats  bool // several rows may have one key
 	rows     int64
 	deletes  int64
 	lo, hi   int64
@@ -354,7 +363,7 @@ func (w *fileWalk) batch(rec arrow.RecordBatch) error {
 	return w.keys(rec, first)
 }
 
-// keys proves that keys rise strictly and notes the first and the last.
+// keys proves that keys rise, strictly unless they repeat, and notes the first and the last.
 func (w *fileWalk) keys(rec arrow.RecordBatch, first int64) error {
 	fields := w.table.KeyFields()
 	types := typesOf(fields)
@@ -381,7 +390,7 @@ func (w *fileWalk) keys(rec arrow.RecordBatch, first int64) error {
 		}
 		if w.min == nil {
 			w.min = slices.Clone(key)
-		} else if binaryrow.Compare(types, w.max, key) >= 0 {
+		} else if c := binaryrow.Compare(types, w.max, key); c > 0 || c == 0 && !w.repeats {
 			return fmt.Errorf("row %d: its key does not follow the one before", first+int64(row))
 		}
 		w.max = append(w.max[:0], key...)

@@ -25,6 +25,7 @@ type faultCase struct {
 	onward  func(ctx context.Context, tab *table.Table) error // work that must go well after it
 	service func(ctx context.Context, tab *table.Table) error // step again and onward by one writer; nil if the step has none
 	tidy    bool                                              // the step itself deletes what it cannot commit
+	told    bool                                              // all changes since the beginning give the table
 }
 
 var faultCases = map[string]faultCase{
@@ -49,7 +50,14 @@ var faultCases = map[string]faultCase{
 	"a folding one that tries again":   triesAgain("merge-engine=aggregation", "fields.n.aggregate-function=sum", "deletion-vectors.enabled=true"),
 	"a first-row one that tries again": triesAgain("merge-engine=first-row"),
 	"a dynamic one that tries again":   triesAgain("bucket=-1", "dynamic-bucket.target-row-num=3", eager),
-	"a column added":                   {yaml: versions, options: []string{eager}, before: loads(0), step: columnAdded, tidy: true, onward: writeOn(3)},
+	"changes of lookups":               tells("changelog-producer=lookup"),
+	"changes of lookups with vectors":  tells("changelog-producer=lookup", "deletion-vectors.enabled=true"),
+	"changes of first rows":            tells("changelog-producer=lookup", "merge-engine=first-row"),
+	"changes of full compactions":      tells("changelog-producer=full-compaction", "full-compaction.delta-commits=1"),
+	"changes as they come":             tells("changelog-producer=input", eager),
+	"changes that a job tells": {yaml: versions, options: []string{"bucket=1", "changelog-producer=lookup", "write-only=true"}, before: loads(0, 1, 2),
+		step: compacted, tidy: true, onward: compacted, told: true},
+	"a column added": {yaml: versions, options: []string{eager}, before: loads(0), step: columnAdded, tidy: true, onward: writeOn(3)},
 }
 
 const soon = "num-sorted-run.compaction-trigger=2"
@@ -57,6 +65,13 @@ const soon = "num-sorted-run.compaction-trigger=2"
 // writes is a writer that compacts a table with such options.
 func writes(options ...string) faultCase {
 	return faultCase{yaml: versions, options: append([]string{"bucket=1", soon}, options...), before: loads(0, 1), step: writeOnce(2), onward: writeOn(3), service: writeOn(2, 3)}
+}
+
+// tells is a writer of a table with a producer of changelogs.
+func tells(options ...string) faultCase {
+	c := writes(options...)
+	c.told = true
+	return c
 }
 
 // triesAgain is a writer that repeats a commit that failed.
@@ -257,6 +272,9 @@ func undisturbed(t *testing.T, c faultCase) *faultRun {
 	tab = reopen(t, st)
 	r.end = lines(t, tab, table.ScanOptions{})
 	sound(t, tab)
+	if got := madeOfChanges(t, tab); c.told && !slices.Equal(got, r.end) {
+		t.Fatalf("the changes make %q, the table is %q", got, r.end)
+	}
 	return r
 }
 
@@ -321,6 +339,11 @@ func (r *faultRun) judge(t *testing.T, below store.Store, f faultKind, k int64, 
 	tab = reopen(t, below)
 	expect(t, tab, table.ScanOptions{}, slices.Clone(r.end)...)
 	sound(t, tab)
+	if r.told {
+		if got := madeOfChanges(t, tab); !slices.Equal(got, r.end) {
+			t.Errorf("the changes make %q, the table is %q", got, r.end)
+		}
+	}
 }
 
 // again is the next process: it settles the step and goes on, with one writer or several.

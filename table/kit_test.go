@@ -208,7 +208,7 @@ func dataFiles(t testing.TB, st store.Store) []string {
 	return slices.DeleteFunc(storetest.Tree(t, st, ""), func(key string) bool { return !strings.Contains(key, "bucket-") || strings.HasSuffix(key, "/") })
 }
 
-// orphans are data files that no live snapshot's newest state names.
+// orphans are data files, and those of changelogs, that no live snapshot names.
 func orphans(t testing.TB, st store.Store, tab *table.Table) []string {
 	t.Helper()
 	live := map[string]bool{}
@@ -221,6 +221,13 @@ func orphans(t testing.TB, st store.Store, tab *table.Table) []string {
 				t.Fatal(err)
 			}
 			live[f.Path] = true
+		}
+		changes, err := table.ChangelogPaths(ctx, tab, s.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range changes {
+			live[path] = true
 		}
 	}
 	return slices.DeleteFunc(dataFiles(t, st), func(key string) bool { return live[key] })

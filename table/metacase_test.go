@@ -261,5 +261,6 @@ func drawConfig(r *rand.Rand, m metaTable) metaConfig {
 	}
 	maybe(3, "spill-compression", "lz4", "none")
 	maybe(2, "local-sort.max-num-file-handles", "2", "3", "5")
+	drawProducer(m, maybe, c.Options)
 	return c
 }

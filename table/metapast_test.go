@@ -61,15 +61,17 @@ func (m *metaRun) end() error {
 }
 
 // between checks what holds of any two moments, the earlier first; a may be the
-// empty table before the first snapshot. Here belongs what is to hold of the
-// changes from a to b; so far both are only looked keys up in.
+// empty table before the first snapshot.
 func (m *metaRun) between(a, b moment) error {
 	if a.snapshot > 0 {
 		if err := m.get(a); err != nil {
 			return err
 		}
 	}
-	return m.get(b)
+	if err := m.get(b); err != nil {
+		return err
+	}
+	return m.changesLead(a, b)
 }
 
 // travel reads every snapshot. One that no step ended with is the first of two

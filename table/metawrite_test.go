@@ -116,7 +116,7 @@ func (m *metaRun) overwrite(inside map[string]string, rows []string) error {
 	if err != nil {
 		return err
 	}
-	if m.hidden() || m.Config.Options["bucket"] == "-1" || m.random.IntN(2) == 0 {
+	if m.hidden() || m.Config.Options["bucket"] == "-1" || m.Config.Options["changelog-producer"] == "lookup" || m.random.IntN(2) == 0 {
 		if w, err = m.table.NewWriter(ctx, table.WriterOptions{Overwrite: true}); err != nil {
 			return err
 		}

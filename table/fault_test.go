@@ -50,11 +50,11 @@ var faultCases = map[string]faultCase{
 	"a folding one that tries again":   triesAgain("merge-engine=aggregation", "fields.n.aggregate-function=sum", "deletion-vectors.enabled=true"),
 	"a first-row one that tries again": triesAgain("merge-engine=first-row"),
 	"a dynamic one that tries again":   triesAgain("bucket=-1", "dynamic-bucket.target-row-num=3", eager),
-	"changes of lookups":               tells("changelog-producer=lookup"),
-	"changes of lookups with vectors":  tells("changelog-producer=lookup", "deletion-vectors.enabled=true"),
-	"changes of first rows":            tells("changelog-producer=lookup", "merge-engine=first-row"),
-	"changes of full compactions":      tells("changelog-producer=full-compaction", "full-compaction.delta-commits=1"),
-	"changes as they come":             tells("changelog-producer=input", eager),
+	"changes of lookups":               telling("changelog-producer=lookup"),
+	"changes of lookups with vectors":  telling("changelog-producer=lookup", "deletion-vectors.enabled=true"),
+	"changes of first rows":            telling("changelog-producer=lookup", "merge-engine=first-row"),
+	"changes of full compactions":      telling("changelog-producer=full-compaction", "full-compaction.delta-commits=1"),
+	"changes as they come":             telling("changelog-producer=input", eager),
 	"changes that a job tells": {yaml: versions, options: []string{"bucket=1", "changelog-producer=lookup", "write-only=true"}, before: loads(0, 1, 2),
 		step: compacted, tidy: true, onward: compacted, told: true},
 	"a column added": {yaml: versions, options: []string{eager}, before: loads(0), step: columnAdded, tidy: true, onward: writeOn(3)},
@@ -67,8 +67,8 @@ func writes(options ...string) faultCase {
 	return faultCase{yaml: versions, options: append([]string{"bucket=1", soon}, options...), before: loads(0, 1), step: writeOnce(2), onward: writeOn(3), service: writeOn(2, 3)}
 }
 
-// tells is a writer of a table with a producer of changelogs.
-func tells(options ...string) faultCase {
+// telling is a writer of a table with a producer of changelogs.
+func telling(options ...string) faultCase {
 	c := writes(options...)
 	c.told = true
 	return c

@@ -50,6 +50,9 @@ func (t *Table) checkProgress(ctx context.Context, next int64) error {
 	if there, err := t.chain.Exists(ctx, next); err != nil || there {
 		return err
 	}
+	if _, err := t.chain.LongLived(ctx, next); !isNotFound(err) {
+		return err
+	}
 	gap := &snapshot.OutOfRange{Next: next}
 	var err error
 	if gap.Latest, err = t.chain.LatestID(ctx); err != nil || next == gap.Latest+1 {

@@ -65,3 +65,37 @@ func ExampleTable_DeleteConsumers() {
 	// delete consumer: table app.users: not found: there is no consumer test-1
 	// expire consumers: table app.users: invalid: nothing says after which time a consumer expires (give a time, or set the table's option consumer.expiration-time)
 }
+
+// A service follows a table under a consumer id. It acknowledges what it has
+// handled, so a restart goes on there.
+func ExampleStream_Acknowledge() {
+	ctx := context.Background()
+	t := newUsers(ctx)
+	commitNames(ctx, t, "Ada", "Ada King", "Ada Lovelace")
+	for _, until := range []int64{2, 3} { // two runs of the service
+		s, err := t.Stream(ctx, table.StreamOptions{Consumer: "search-index", Snapshot: 1, UntilSnapshot: until})
+		if err != nil {
+			panic(err)
+		}
+		for c, err := range s.Snapshots(ctx) {
+			if err != nil {
+				panic(err)
+			}
+			rows := int64(0)
+			for rec, err := range c.Batches() {
+				if err != nil {
+					panic(err)
+				}
+				rows += rec.NumRows() // handle them
+			}
+			fmt.Println("run until", until, "snapshot", c.Snapshot.ID, "rows", rows)
+			if err := s.Acknowledge(ctx); err != nil {
+				panic(err)
+			}
+		}
+	}
+	// Output:
+	// run until 2 snapshot 1 rows 1
+	// run until 2 snapshot 2 rows 1
+	// run until 3 snapshot 3 rows 1
+}

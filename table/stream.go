@@ -79,6 +79,17 @@ type StreamOptions struct {
 	// Time begins there.
 	Time time.Time
 
+	// Consumer is the id under which the stream's progress is kept with the
+	// table: see Stream.Acknowledge. A consumer that is known goes on where it
+	// was, whatever the fields from Mode to Time say; a Token goes before it.
+	// Streams of one id must not run at the same time. Default: the table's consumer-id.
+	Consumer string
+	// ConsumerMode says when snapshots count as done. Default: the table's
+	// consumer.mode, which is ExactlyOnce unless set.
+	ConsumerMode ConsumerMode
+	// IgnoreProgress begins as if the consumer were new.
+	IgnoreProgress bool
+
 	// UntilSnapshot is the last snapshot to tell of; 0 goes on for good.
 	UntilSnapshot int64
 	// Until ends the stream before the first snapshot committed after it, or
@@ -134,7 +145,8 @@ type Stream struct {
 	base     Scan // schema, columns and filter of every read
 	identity uint64
 	follower *snapshot.Follower
-	keptLong bool // the last snapshot was read from the long-lived changelogs
+	consumer *streamConsumer // nil without one
+	keptLong bool            // the last snapshot was read from the long-lived changelogs
 
 	mu      sync.Mutex
 	running bool
@@ -166,16 +178,22 @@ func (t *Table) newStream(ctx context.Context, o StreamOptions) (*Stream, error)
 		s.base.keep = s.isMine
 	}
 	s.options.resolve(t)
-	var err error
+	err := s.options.resolveConsumer(t)
+	if err != nil {
+		return nil, err
+	}
 	if s.identity, err = t.identity(ctx); err != nil {
 		return nil, err
 	}
 	s.follower = snapshot.NewFollower(t.chain, snapshot.FollowOptions{Ceiling: o.PollCeiling, Clock: t.world.Clock, Sleep: s.sleep})
+	begin := s.begin
 	if o.Token != "" {
-		s.at, err = s.resume(ctx, o.Token)
-	} else {
-		s.at, err = s.begin(ctx)
+		begin = func(ctx context.Context) (position, error) { return s.resume(ctx, o.Token) }
 	}
+	if s.options.Consumer != "" {
+		return s, s.beginConsumer(ctx, begin)
+	}
+	s.at, err = begin(ctx)
 	return s, err
 }
 
@@ -325,6 +343,9 @@ func (s *Stream) Snapshots(ctx context.Context) iter.Seq2[*Changes, error] {
 		defer run.stop()
 		for {
 			head, err := run.next()
+			if head == nil && err == nil {
+				err = s.handled(ctx, true)
+			}
 			if err != nil {
 				yield(nil, err)
 				return
@@ -342,6 +363,10 @@ func (s *Stream) Snapshots(ctx context.Context) iter.Seq2[*Changes, error] {
 					yield(nil, err)
 					return
 				}
+			}
+			if err := s.handled(ctx, false); err != nil {
+				yield(nil, err)
+				return
 			}
 		}
 	}

@@ -105,6 +105,7 @@ func (s *Stream) sleep(ctx context.Context, d time.Duration) error {
 		}
 		d = min(d, left)
 	}
+	s.stillThere(ctx)
 	if s.table.world.Sleep != nil {
 		return s.table.world.Sleep(ctx, d)
 	}

@@ -1,0 +1,232 @@
+package table_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tidelake/tidelake/io/store"
+	"github.com/tidelake/tidelake/snapshot"
+	"github.com/tidelake/tidelake/table"
+)
+
+// read reads snapshots of a stream until handle says that it is enough.
+func read(t *testing.T, s *table.Stream, handle func(id int64, full bool) (more bool)) {
+	t.Helper()
+	for c, err := range s.Snapshots(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range c.Batches() {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !handle(c.Snapshot.ID, c.Full) {
+			return
+		}
+	}
+}
+
+func following(t *testing.T, tab *table.Table, o table.StreamOptions) *table.Stream {
+	t.Helper()
+	s, err := tab.Stream(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// recorded is the progress of consumer "c", 0 for none.
+func recorded(t *testing.T, tab *table.Table) int64 {
+	t.Helper()
+	c, err := tab.Consumer(ctx, "c")
+	if err != nil && !errors.Is(err, table.ErrNotFound) {
+		t.Fatal(err)
+	}
+	return c.Next
+}
+
+func wantRecorded(t *testing.T, tab *table.Table, want int64) {
+	t.Helper()
+	if got := recorded(t, tab); got != want {
+		t.Errorf("the consumer is at %d, want %d", got, want)
+	}
+}
+
+// grow makes the snapshots up to an id.
+func grow(t *testing.T, tab *table.Table, upTo int64) {
+	t.Helper()
+	newest, err := tab.Snapshots().LatestID(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := newest + 1; id <= upTo; id++ {
+		load(t, tab, fmt.Sprintf(`{"k":%d,"v":"v"}`, id))
+	}
+}
+
+func TestAConsumerGoesOnBehindWhatWasAcknowledged(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed)
+	grow(t, tab, 3)
+	o := table.StreamOptions{Consumer: "c", UntilSnapshot: 5}
+	// A full picture that was not read to its end is read again.
+	s := following(t, tab, o)
+	for range s.Snapshots(ctx) {
+		if err := s.Acknowledge(ctx); err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	wantRecorded(t, tab, 0)
+	s = following(t, tab, o)
+	grow(t, tab, 6)
+	var got []string
+	read(t, s, func(id int64, full bool) bool {
+		got = append(got, fmt.Sprint(id, full))
+		if id <= 4 {
+			if err := s.Acknowledge(ctx); err != nil {
+				t.Fatal(err)
+			}
+			wantRecorded(t, tab, id+1)
+		}
+		return true
+	})
+	wantRecorded(t, tab, 5) // 5 was read and not acknowledged
+	o.UntilSnapshot = 6
+	read(t, following(t, tab, o), func(id int64, full bool) bool {
+		got = append(got, fmt.Sprint(id, full))
+		return true
+	})
+	if want := []string{"3 true", "4 false", "5 false", "5 false", "6 false"}; !slices.Equal(got, want) {
+		t.Errorf("snapshots are %v, want %v", got, want)
+	}
+}
+
+func TestAcknowledgingWithinASnapshotSpeaksOfThoseBefore(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed)
+	grow(t, tab, 3)
+	s := following(t, tab, table.StreamOptions{Consumer: "c", Snapshot: 2, UntilSnapshot: 3})
+	wantRecorded(t, tab, 2) // at once, so that it does not expire
+	for rec, err := range s.Batches(ctx) {
+		if err := errors.Join(err, s.Acknowledge(ctx)); err != nil || rec == nil {
+			t.Fatal(err)
+		}
+		wantRecorded(t, tab, s.NextSnapshot())
+	}
+	wantRecorded(t, tab, 3)
+	if err := s.Acknowledge(ctx); err != nil {
+		t.Fatal(err)
+	}
+	wantRecorded(t, tab, 4)
+}
+
+func TestProgressAtLeastOnceIsRecordedNowAndThen(t *testing.T) {
+	st := store.NewMem()
+	tab := create(t, st, keyed, "consumer-id=c", "consumer.mode=at-least-once")
+	grow(t, tab, 5)
+	w, _ := world(t)
+	now := time.UnixMilli(1_800_000_000_000)
+	w.Clock = func() time.Time { return now }
+	tab = reopenIn(t, st, w)
+	s := following(t, tab, table.StreamOptions{Snapshot: 1, UntilSnapshot: 5})
+	read(t, s, func(id int64, _ bool) bool {
+		switch id {
+		case 3:
+			wantRecorded(t, tab, 1) // no second has passed
+			now = now.Add(time.Second)
+		case 4:
+			wantRecorded(t, tab, 4)
+		}
+		return true
+	})
+	wantRecorded(t, tab, 6)
+}
+
+func TestAStreamWithoutAcknowledgementsRecordsNothing(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed)
+	grow(t, tab, 3)
+	read(t, following(t, tab, table.StreamOptions{Consumer: "c", Snapshot: 1, UntilSnapshot: 3}), func(int64, bool) bool { return true })
+	wantRecorded(t, tab, 1)
+}
+
+func TestAConsumerAheadOfTheTableIsAnError(t *testing.T) {
+	st := store.NewMem()
+	tab := create(t, st, keyed)
+	grow(t, tab, 3)
+	put := func(text string) {
+		t.Helper()
+		if err := st.Write(ctx, "consumer/consumer-c", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(`{"nextSnapshot":9}`)
+	_, err := tab.Stream(ctx, table.StreamOptions{Consumer: "c"})
+	failsWith(t, err, table.ErrNotFound, "consumer c", "9", "newest is 3", "reset")
+	put(`{"nextSnapshot":0}`)
+	_, err = tab.Stream(ctx, table.StreamOptions{Consumer: "c"})
+	failsWith(t, err, table.ErrInvalid, "snapshot 0")
+	put(`{"nextSnapshot":4}`)
+	following(t, tab, table.StreamOptions{Consumer: "c"})
+	put(`{"nextSnapshot":1}`)
+	if err := st.Delete(ctx, tab.Snapshots().Path(1)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = tab.Stream(ctx, table.StreamOptions{Consumer: "c"})
+	failsWith(t, err, table.ErrNotFound, "consumer c", "snapshots 1 to 1 have expired", "reset")
+	var gap *snapshot.OutOfRange
+	if !errors.As(err, &gap) || !gap.Expired() {
+		t.Errorf("gap is %+v", gap)
+	}
+	// Its progress can be ignored, and is then recorded anew.
+	following(t, tab, table.StreamOptions{Consumer: "c", IgnoreProgress: true, Snapshot: 3})
+	wantRecorded(t, tab, 3)
+}
+
+func TestWhatConsumersCannotDoIsRefused(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed)
+	grow(t, tab, 1)
+	for _, o := range []table.StreamOptions{
+		{Consumer: "a/b"}, {Consumer: "c", Shares: 2}, {Consumer: "c", ConsumerMode: "twice"},
+	} {
+		_, err := tab.Stream(ctx, o)
+		failsWith(t, err, table.ErrInvalid)
+	}
+	failsWith(t, following(t, tab, table.StreamOptions{}).Acknowledge(ctx), table.ErrInvalid, "no consumer")
+	_, err := create(t, store.NewMem(), keyed, "consumer-id=").Stream(ctx, table.StreamOptions{})
+	failsWith(t, err, table.ErrInvalid, "consumer-id is empty")
+}
+
+// A reader of a quiet table must not be taken for one that is gone.
+func TestAStreamThatWaitsRefreshesItsConsumer(t *testing.T) {
+	st := store.NewMem()
+	tab := create(t, st, keyed, "consumer.expiration-time=3h")
+	grow(t, tab, 1)
+	count := store.Counting(st)
+	w, _ := world(t)
+	now := time.UnixMilli(1_800_000_000_000)
+	enough := errors.New("enough")
+	waits := 0
+	w.Clock = func() time.Time { return now }
+	w.Sleep = func(context.Context, time.Duration) error {
+		now = now.Add(time.Minute)
+		if waits++; waits > 250 {
+			return enough
+		}
+		return nil
+	}
+	s := following(t, reopenIn(t, count, w), table.StreamOptions{Consumer: "c", Mode: table.Latest})
+	before := count.Counts()
+	for _, err := range s.Snapshots(ctx) {
+		if !errors.Is(err, enough) {
+			t.Fatal(err)
+		}
+	}
+	if n := count.Counts().Sub(before).Writes; n != 4 {
+		t.Errorf("%d records in four hours and ten minutes", n)
+	}
+	wantRecorded(t, tab, 2)
+}

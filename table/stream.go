@@ -99,6 +99,9 @@ type StreamOptions struct {
 	// watermark. Default: the table's scan.bounded.watermark.
 	UntilWatermark *int64
 
+	// Limit ends an iteration after so many rows, wherever that is; 0 is no limit.
+	Limit int64
+
 	// SequenceNumbers and CommitTimes add columns: see Stream.Schema.
 	SequenceNumbers, CommitTimes bool
 	// Overwrites says what is told of overwrites. Default: what the table says.
@@ -208,7 +211,7 @@ func (o *StreamOptions) check(t *Table) error {
 		return fault.Invalid(fmt.Sprintf("share %d of %d: shares are numbered from 0", o.Share, o.Shares))
 	case o.UntilSnapshot < 0 || o.Snapshot < 0:
 		return fault.Invalid("snapshot ids begin at 1")
-	case o.Delay < 0 || o.BatchRows < 0:
+	case o.Delay < 0 || o.BatchRows < 0 || o.Limit < 0:
 		return fault.Invalid("a stream takes no negative delay and no negative number of rows")
 	case o.Overwrites == DeliverOverwrites && (t.options.ChangelogProducer == "lookup" || t.options.ChangelogProducer == "full-compaction"):
 		return fault.Invalid("overwrites of a table with changelog-producer " + t.options.ChangelogProducer + " cannot be delivered: its compactions tell changes again")

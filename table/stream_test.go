@@ -230,6 +230,30 @@ func TestAStreamGoesOnAfterABreak(t *testing.T) {
 	}
 }
 
+// A limit ends within a batch, and the token says so.
+func TestALimitEndsAStreamBetweenTwoRows(t *testing.T) {
+	_, tab := history(t, "bucket=2")
+	o := table.StreamOptions{Mode: table.FromSnapshotFull, Snapshot: 2, UntilSnapshot: 5}
+	whole := streamLines(t, tab, o)
+	o.Limit = 1
+	var got []string
+	for range whole {
+		s, err := tab.Stream(ctx, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines, err := collect(t, s)
+		if err != nil || len(lines) != 1 {
+			t.Fatal(lines, err)
+		}
+		got = append(got, lines...)
+		o.Mode, o.Snapshot, o.Token = "", 0, s.Token()
+	}
+	if d := cmp.Diff(whole, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestSharesOfAStreamAreTheWhole(t *testing.T) {
 	st := store.NewMem()
 	tab := create(t, st, `

@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"errors"
+	"math"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -19,6 +20,7 @@ type streamRun struct {
 	cancel context.CancelFunc
 	ctx    context.Context // of the iteration
 	out    chan streamItem
+	rows   int64 // handed out so far
 	err    error // what ended it, set before out is closed
 }
 
@@ -126,6 +128,14 @@ func (r *streamRun) snapshot(at position) (position, error) {
 	return next, nil
 }
 
+// left is how many rows may still be handed out.
+func (r *streamRun) left() int64 {
+	if r.stream.options.Limit > 0 {
+		return r.stream.options.Limit - r.rows
+	}
+	return math.MaxInt32
+}
+
 // read hands out the rows of a snapshot behind a position in it.
 func (r *streamRun) read(snap *snapshot.Snapshot, from position, reads []streamRead) error {
 	plan := r.stream.planDigests(reads)
@@ -153,12 +163,16 @@ func (r *streamRun) read(snap *snapshot.Snapshot, from position, reads []streamR
 				skip -= rec.NumRows()
 				continue
 			}
-			rec = rec.NewSlice(skip, rec.NumRows())
+			rec = rec.NewSlice(skip, min(rec.NumRows(), skip+r.left()))
 			skip = 0
+			r.rows += rec.NumRows()
 			at.rows += rec.NumRows()
 			at.plan = plan[at.split]
 			if err := r.send(streamItem{snapshot: snap, full: from.full, rec: rec, at: at}); err != nil {
 				return err
+			}
+			if r.left() == 0 {
+				return errStreamEnd
 			}
 		}
 		first += len(read.splits)

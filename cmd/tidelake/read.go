@@ -143,14 +143,24 @@ func (a *app) scanOptions(cmd *cobra.Command, f readFlags) (table.ScanOptions, e
 		return o, usage("--format %s is not for a terminal: redirect the output to a file", f.format)
 	}
 	if set("select") {
-		for _, c := range strings.Split(f.columns, ",") {
-			if c = strings.TrimSpace(c); c == "" {
-				return o, usage("--select %q: a name is empty", f.columns)
-			}
-			o.Columns = append(o.Columns, c)
+		var err error
+		if o.Columns, err = selected(f.columns); err != nil {
+			return o, err
 		}
 	}
 	return o, a.chosen(cmd, f, &o)
+}
+
+// selected reads --select.
+func selected(list string) ([]string, error) {
+	var columns []string
+	for _, c := range strings.Split(list, ",") {
+		if c = strings.TrimSpace(c); c == "" {
+			return nil, usage("--select %q: a name is empty", list)
+		}
+		columns = append(columns, c)
+	}
+	return columns, nil
 }
 
 // parseTime reads a time that a flag gives.

@@ -66,6 +66,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: a feature that is not bu
 	f.BoolVar(&a.json, "json", false, "print JSON lines instead of tables and sentences")
 	f.BoolVar(&a.outside, "allow-outside-roots", false, "read data files that a table declares outside the warehouse")
 	root.AddCommand(quickstartCommand(a), dbCommand(a), tableCommand(a), alterCommand(a), writeCommand(a), deleteCommand(a), updateCommand(a), readCommand(a), getCommand(a), compactCommand(a), consumerCommand(a), checkCommand(a), versionCommand(a))
+	root.AddCommand(tailCommand(a))
 	root.AddCommand(inspectCommands(a)...)
 	a.polish(root)
 	return root

@@ -419,6 +419,26 @@ func TestInvalidTextPrintsAsJSONAnyway(t *testing.T) {
 	}
 }
 
+func TestBinaryPrintsInBase64IfAsked(t *testing.T) {
+	fs := fields(t, "v BYTES")
+	for b, err := range rowjson.ReadJSON(strings.NewReader(`{"v":"00ff10"}`), fs, rowjson.Options{Alloc: checked(t)}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := rowjson.NewEncoder(fs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Base64()
+		if err := e.Bind(b.Record); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(e.AppendRow(nil, 0)); got != `{"v":"AP8Q"}` {
+			t.Error(got)
+		}
+	}
+}
+
 func TestBatchOfOtherTypesIsRefused(t *testing.T) {
 	for _, c := range []struct {
 		typ string

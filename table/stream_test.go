@@ -289,7 +289,7 @@ options: {bucket: 2, write-only: true}
 }
 
 func TestOverwritesAreToldOrNot(t *testing.T) {
-	_, tab := history(t)
+	st, tab := history(t)
 	if err := overwriting(t, tab, nil, `{"k":5,"v":"ow"}`); err != nil {
 		t.Fatal(err)
 	}
@@ -299,6 +299,12 @@ func TestOverwritesAreToldOrNot(t *testing.T) {
 	tells(t, tab, o, "6:-D 1 a2", "6:-D 3 c2", "6:-D 9 z", "6:+I 5 ow")
 	o.Where = "k > 3"
 	tells(t, tab, o, "6:-D 9 z", "6:+I 5 ow")
+	withoutSnapshots(t, st)
+	s, err := tab.Stream(ctx, o)
+	if err == nil {
+		_, err = collect(t, s)
+	}
+	failsWith(t, err, table.ErrNotFound, "snapshot 6", "cannot be told", "start again in full")
 
 	_, tab = history(t, "streaming-read-overwrite=true")
 	if err := overwriting(t, tab, nil, `{"k":5,"v":"ow"}`); err != nil {
@@ -442,6 +448,15 @@ func TestAStreamRefusesWhatCannotBe(t *testing.T) {
 	}
 	other := create(t, store.NewMem(), strings.Replace(keyed, "name: v", "name: w", 1))
 	_, err = other.Stream(ctx, table.StreamOptions{Token: s.Token()})
+	failsWith(t, err, table.ErrInvalid, "another table")
+	if err := tab.CreateBranch(ctx, "b", table.BranchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	branch, err := tab.OpenBranch(ctx, "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = branch.Stream(ctx, table.StreamOptions{Token: s.Token()})
 	failsWith(t, err, table.ErrInvalid, "another table")
 	_, tab = history(t, "changelog-producer=full-compaction", "write-only=false")
 	_, err = tab.Stream(ctx, table.StreamOptions{Overwrites: table.DeliverOverwrites})

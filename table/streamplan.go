@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/schema"
 	"github.com/tidelake/tidelake/snapshot"
@@ -187,6 +188,11 @@ func (s *Stream) planOverwrite(ctx context.Context, snap *snapshot.Snapshot) ([]
 		return []streamRead{{added, came}}, err
 	}
 	before, err := s.table.chain.Get(ctx, snap.ID-1)
+	if isNotFound(err) {
+		err = &fault.Error{Class: fault.ErrNotFound, Snapshot: snap.ID, Err: err,
+			Detail: "the rows that it overwrote cannot be told, because the snapshot before has expired",
+			Hint:   "pass over overwrites, or start again in full"}
+	}
 	if err != nil {
 		return nil, err
 	}

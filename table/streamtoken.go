@@ -145,7 +145,7 @@ func (t *Table) identity(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	h := fnv.New64a()
-	for _, part := range []string{t.options.Branch, itoa(first.ID), itoa(first.TimeMillis)} {
+	for _, part := range []string{t.branch, itoa(first.ID), itoa(first.TimeMillis)} {
 		_, _ = h.Write([]byte(part + "\x00"))
 	}
 	for _, f := range first.Fields {

@@ -16,9 +16,9 @@ import (
 )
 
 type tailFlags struct {
-	from, columns, where, format, overwrites, share string
-	until, limit                                    int64
-	duration                                        time.Duration
+	from, columns, where, format, overwrites, share, consumer string
+	until, limit                                              int64
+	duration                                                  time.Duration
 }
 
 var tailFormats = []string{"jsonl", "csv", "debezium-json", "table"}
@@ -43,6 +43,7 @@ In the end a line on standard error says how to go on from there.
 		Example: `  tidelake tail shop.orders
   tidelake tail shop.orders --from latest --where "amount > 100" --format table
   tidelake tail shop.orders --from snapshot:7 --until-snapshot 9
+  tidelake tail shop.orders --consumer search-index >> changes.jsonl
   tidelake tail shop.orders --format debezium-json | tidelake write copy.orders - --format debezium-json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := a.streamOptions(cmd, f)
@@ -60,6 +61,7 @@ In the end a line on standard error says how to go on from there.
 	fl.StringVar(&f.where, "where", "", "print only rows for which this is true")
 	fl.StringVar(&f.overwrites, "overwrites", "", "deliver or skip what overwrites removed and added (default as the table says)")
 	fl.StringVar(&f.share, "share", "", "only a share of the buckets: 0/4 to 3/4 are the four parts of a stream")
+	fl.StringVar(&f.consumer, "consumer", "", "keep the progress with the table under this id, and go on from it whatever --from says; its snapshots do not expire unread")
 	fl.StringVar(&f.format, "format", "jsonl", strings.Join(tailFormats, ", "))
 	fl.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "columns" {
@@ -74,7 +76,7 @@ In the end a line on standard error says how to go on from there.
 
 // streamOptions checks the flags and turns them into a stream.
 func (a *app) streamOptions(cmd *cobra.Command, f tailFlags) (table.StreamOptions, error) {
-	o := table.StreamOptions{Where: f.where, UntilSnapshot: f.until, Limit: f.limit}
+	o := table.StreamOptions{Where: f.where, UntilSnapshot: f.until, Limit: f.limit, Consumer: f.consumer}
 	set := cmd.Flags().Changed
 	switch {
 	case set("limit") && f.limit <= 0:
@@ -85,6 +87,8 @@ func (a *app) streamOptions(cmd *cobra.Command, f tailFlags) (table.StreamOption
 		return o, usage("--for takes a time such as 30s; leave it out to go on until interrupted")
 	case set("where") && strings.TrimSpace(f.where) == "":
 		return o, usage("--where is empty")
+	case set("consumer") && f.consumer == "":
+		return o, usage("--consumer is empty")
 	case !slices.Contains(tailFormats, f.format):
 		return o, usage("--format %q: use %s", f.format, strings.Join(tailFormats, ", "))
 	}
@@ -164,7 +168,7 @@ func (a *app) tail(ctx context.Context, t *table.Table, o table.StreamOptions, f
 		ctx, cancel = context.WithTimeout(ctx, f.duration)
 		defer cancel()
 	}
-	err = errors.Join(printChanges(ctx, s, p), out.Flush())
+	err = errors.Join(printChanges(ctx, s, p, f.consumer != ""), out.Flush())
 	if errors.Is(err, errPipeClosed) {
 		return nil // head and its like have what they wanted; what they did not take is not done
 	}
@@ -175,8 +179,9 @@ func (a *app) tail(ctx context.Context, t *table.Table, o table.StreamOptions, f
 	return err
 }
 
-// printChanges prints snapshot after snapshot, each when it is whole.
-func printChanges(ctx context.Context, s *table.Stream, p *tailPrinter) error {
+// printChanges prints snapshot after snapshot. What was handed out is
+// acknowledged for a consumer, interrupted or not.
+func printChanges(ctx context.Context, s *table.Stream, p *tailPrinter, consumer bool) error {
 	for c, err := range s.Snapshots(ctx) {
 		if err != nil {
 			return err
@@ -191,6 +196,11 @@ func printChanges(ctx context.Context, s *table.Stream, p *tailPrinter) error {
 		}
 		if err := p.endSnapshot(c); err != nil {
 			return err
+		}
+		if consumer {
+			if err := s.Acknowledge(context.WithoutCancel(ctx)); err != nil {
+				return err
+			}
 		}
 	}
 	return p.flush()

@@ -35,7 +35,7 @@ func rowsOfBench(b *testing.B) ingestFlags {
 		}
 		rows = n
 	}
-	return ingestFlags{table: "bench.t", bucket: "1", rows: rows, keys: max(1, rows/5), seed: 1, cols: 10, commits: 10, ratio: -1, format: "parquet"}
+	return ingestFlags{commonFlags: commonFlags{table: "bench.t"}, bucket: "1", rows: rows, keys: max(1, rows/5), seed: 1, cols: 10, commits: 10, ratio: -1, format: "parquet"}
 }
 
 // generated are all rows of the benchmark, made before any clock runs.

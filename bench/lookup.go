@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"slices"
 	"time"
 
@@ -10,52 +9,39 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"github.com/tidelake/tidelake/catalog"
 	"github.com/tidelake/tidelake/internal/benchrows"
 	"github.com/tidelake/tidelake/table"
 )
 
 type lookupFlags struct {
-	warehouse, table    string
+	commonFlags
 	keys, lookups, seed uint64
-	repeat, batch       int
+	batch               int
 	cold                bool
 }
 
 // lookup times point reads of random keys, with the keys of the Java program.
 func lookup(ctx context.Context, args []string) error {
 	var f lookupFlags
-	fs := flag.NewFlagSet("lookup", flag.ContinueOnError)
-	fs.StringVar(&f.warehouse, "warehouse", "", "directory or URL")
-	fs.StringVar(&f.table, "table", "bench.t", "table")
+	fs := f.newFlags("lookup", 3)
 	fs.Uint64Var(&f.keys, "keys", 1_000_000, "keys are below this number")
 	fs.Uint64Var(&f.lookups, "lookups", 100_000, "lookups of a run")
 	fs.Uint64Var(&f.seed, "seed", 1, "seed of the table's rows")
-	fs.IntVar(&f.repeat, "repeat", 3, "runs")
 	fs.IntVar(&f.batch, "batch", 1, "keys of a call; 1 takes and gives Go values, more take and give columns")
 	fs.BoolVar(&f.cold, "cold", false, "without copying data files to the local cache")
-	profile := fs.String("cpuprofile", "", "write a CPU profile to this file")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	stop, err := startProfile(*profile)
+	stop, err := startProfile(f.profile)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	c, err := catalog.Open(ctx, f.warehouse, table.Settings{}, table.Components{})
+	c, t, err := f.open(ctx, table.Settings{})
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	id, err := catalog.ParseIdentifier(f.table)
-	if err != nil {
-		return err
-	}
-	t, err := c.Table(ctx, id)
-	if err != nil {
-		return err
-	}
 	return f.run(ctx, t)
 }
 

@@ -57,27 +57,56 @@ func run(ctx context.Context, args []string) error {
 // batchRows is how many rows the generator hands to the writer at once.
 const batchRows = 8192
 
+// commonFlags are those of every benchmark.
+type commonFlags struct {
+	warehouse, table, profile string
+	repeat                    int
+}
+
+// newFlags are the flags that the benchmarks share.
+func (f *commonFlags) newFlags(name string, repeat int) *flag.FlagSet {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.StringVar(&f.warehouse, "warehouse", "", "directory or URL")
+	fs.StringVar(&f.table, "table", "bench.t", "table; ingest makes it anew")
+	fs.IntVar(&f.repeat, "repeat", repeat, "runs")
+	fs.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile to this file")
+	return fs
+}
+
+// open opens the table. Close the catalog.
+func (f *commonFlags) open(ctx context.Context, s table.Settings) (*catalog.Catalog, *table.Table, error) {
+	c, err := catalog.Open(ctx, f.warehouse, s, table.Components{})
+	if err != nil {
+		return nil, nil, err
+	}
+	id, err := catalog.ParseIdentifier(f.table)
+	if err == nil {
+		var t *table.Table
+		if t, err = c.Table(ctx, id); err == nil {
+			return c, t, nil
+		}
+	}
+	return nil, nil, errors.Join(err, c.Close())
+}
+
 type ingestFlags struct {
-	warehouse, table, bucket, options string
-	rows, keys, seed                  uint64
-	cols, commits, repeat             int
-	ratio                             float64
-	appendOnly, noWarmup              bool
-	format                            string
-	warmRows                          uint64
+	commonFlags
+	bucket, options, format string
+	rows, keys, seed        uint64
+	cols, commits           int
+	ratio                   float64
+	appendOnly, noWarmup    bool
+	warmRows                uint64
 }
 
 func ingest(ctx context.Context, args []string) error {
 	var f ingestFlags
-	fs := flag.NewFlagSet("ingest", flag.ContinueOnError)
-	fs.StringVar(&f.warehouse, "warehouse", "", "directory or URL")
-	fs.StringVar(&f.table, "table", "bench.t", "table, made anew")
+	fs := f.newFlags("ingest", 1)
 	fs.Uint64Var(&f.rows, "rows", 1_000_000, "rows to write")
 	fs.Uint64Var(&f.keys, "keys", 1_000_000, "distinct keys")
 	fs.Uint64Var(&f.seed, "seed", 1, "seed of the rows")
 	fs.IntVar(&f.cols, "cols", 10, "columns")
 	fs.IntVar(&f.commits, "commits", 10, "commits")
-	fs.IntVar(&f.repeat, "repeat", 1, "runs")
 	fs.StringVar(&f.bucket, "bucket", "1", "table option bucket")
 	fs.StringVar(&f.options, "options", "", "table options k=v,k=v")
 	fs.Float64Var(&f.ratio, "upsert-ratio", -1, "share of rows that update an earlier key")
@@ -86,11 +115,10 @@ func ingest(ctx context.Context, args []string) error {
 	fs.BoolVar(&f.noWarmup, "no-warmup", false, "no round before the one that is timed")
 	fs.Uint64Var(&f.warmRows, "warm-rows", 0, "rows of that round, 0 for a tenth and at least 200000")
 	fs.Bool("wait-each", false, "for the Java program: here every commit is whole when it returns")
-	profile := fs.String("cpuprofile", "", "write a CPU profile to this file")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	stop, err := startProfile(*profile)
+	stop, err := startProfile(f.profile)
 	if err != nil {
 		return err
 	}
@@ -254,38 +282,27 @@ func generatorSeconds(f ingestFlags, sc *arrow.Schema) float64 {
 }
 
 func scan(ctx context.Context, args []string) error {
-	fs := flag.NewFlagSet("scan", flag.ContinueOnError)
-	warehouse := fs.String("warehouse", "", "directory or URL")
-	name := fs.String("table", "bench.t", "table to read")
+	var f commonFlags
+	fs := f.newFlags("scan", 3)
 	threads := fs.Int("threads", runtime.GOMAXPROCS(0), "goroutines")
-	repeat := fs.Int("repeat", 3, "runs")
 	warmup := fs.Int("warmup", 1, "scans before those that are timed")
 	warmSeconds := fs.Float64("warm-seconds", 5, "seconds that such scans go on at least")
 	where := fs.String("filter", "", "filter")
 	projection := fs.String("projection", "", "columns of the second scan, default the first two")
 	digest := fs.Bool("digest", false, "print a digest of the content too")
-	profile := fs.String("cpuprofile", "", "write a CPU profile to this file")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	stop, err := startProfile(*profile)
+	stop, err := startProfile(f.profile)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	c, err := catalog.Open(ctx, *warehouse, table.Settings{Parallel: *threads}, table.Components{})
+	c, t, err := f.open(ctx, table.Settings{Parallel: *threads})
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	id, err := catalog.ParseIdentifier(*name)
-	if err != nil {
-		return err
-	}
-	t, err := c.Table(ctx, id)
-	if err != nil {
-		return err
-	}
 	two := strings.Split(*projection, ",")
 	if *projection == "" {
 		two = []string{t.Schema().Fields[0].Name, t.Schema().Fields[min(1, len(t.Schema().Fields)-1)].Name}
@@ -297,7 +314,7 @@ func scan(ctx context.Context, args []string) error {
 				return err
 			}
 		}
-		for i := range *repeat {
+		for i := range f.repeat {
 			if err := scanOnce(ctx, t, table.ScanOptions{Columns: columns, Where: *where}, i, *threads); err != nil {
 				return err
 			}

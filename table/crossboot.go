@@ -23,7 +23,7 @@ func (c *crossRouter) bootstrap(ctx context.Context) error {
 		_ = c.index.Close() // temporary files
 	}
 	o := &c.table.options.Lookup
-	c.index = keymap.New(keymap.Limits{Memory: o.MemoryBytes, Disk: o.DiskBytes})
+	c.index = keymap.New(keymap.Limits{Memory: o.MemoryBytes, Disk: o.DiskBytes, Dir: c.table.settings.TempDir})
 	c.rooms = newKeyRooms(c.table.options.DynamicBucketTarget)
 	c.looked = c.table.world.Clock()
 	c.made = c.looked

@@ -134,31 +134,23 @@ func (r *finderRun) bounds(s *keySpace, files []manifest.DataFile) error {
 	return err
 }
 
-// byFile calls each for every file of the run that may hold some of the keys
-// which names, in rising order of key.
-func (r *finderRun) byFile(s *keySpace, keys *keyList, which []int32, each func(file int, keys []int32) error) error {
-	for len(which) > 0 {
-		k := int(which[0])
-		at := s.layout.Search(&r.upper.Keys, 0, len(r.files), &keys.Keys, k)
-		if at == len(r.files) {
-			return nil
-		}
-		n := 0 // keys before the file
-		for n < len(which) && s.layout.Compare(&r.lower.Keys, at, &keys.Keys, int(which[n])) > 0 {
-			n++
-		}
-		end := n
-		for end < len(which) && s.layout.Compare(&r.upper.Keys, at, &keys.Keys, int(which[end])) >= 0 {
-			end++
-		}
-		if end > n {
-			if err := each(r.files[at], which[n:end]); err != nil {
-				return err
-			}
-		}
-		which = which[end:]
+// next is the first file of the run that may hold some of the keys which
+// names, in rising order of key: its number, these keys, and those behind the
+// file. Without such a file none are left.
+func (r *finderRun) next(s *keySpace, keys *keyList, which []int32) (file int, in, rest []int32) {
+	at := s.layout.Search(&r.upper.Keys, 0, len(r.files), &keys.Keys, int(which[0]))
+	if at == len(r.files) {
+		return -1, nil, nil
 	}
-	return nil
+	n := 0 // keys before the file
+	for n < len(which) && s.layout.Compare(&r.lower.Keys, at, &keys.Keys, int(which[n])) > 0 {
+		n++
+	}
+	end := n
+	for end < len(which) && s.layout.Compare(&r.upper.Keys, at, &keys.Keys, int(which[end])) >= 0 {
+		end++
+	}
+	return r.files[at], which[n:end], which[end:]
 }
 
 // newest finds the newest stored version of each key, by level as compaction
@@ -170,20 +162,13 @@ func (f *finder) newest(ctx context.Context, keys []arrow.Array, gone goneRows) 
 	if err != nil {
 		return nil, err
 	}
-	which, first := f.space.sortKeys(list)
+	which, first := f.space.sortKeys(list, nil)
 	places := make([]place, list.Len())
 	for i := range places {
 		places[i].file = -1
 	}
 	for i := range f.runs {
-		err := f.runs[i].byFile(f.space, list, which, func(file int, keys []int32) error {
-			return f.files[file].find(ctx, list, keys, func(key int32, row int64) {
-				if gone == nil || !gone(int32(file), row) {
-					places[key] = place{int32(file), row}
-				}
-			})
-		})
-		if err != nil {
+		if err := f.inRun(ctx, &f.runs[i], list, which, gone, places); err != nil {
 			return nil, err
 		}
 		which = slices.DeleteFunc(slices.Clone(which), func(k int32) bool { return places[k].file >= 0 })
@@ -192,6 +177,26 @@ func (f *finder) newest(ctx context.Context, keys []arrow.Array, gone goneRows) 
 		places[i] = places[k]
 	}
 	return places, nil
+}
+
+// inRun notes where a run stores keys.
+func (f *finder) inRun(ctx context.Context, run *finderRun, list *keyList, which []int32, gone goneRows, places []place) error {
+	for len(which) > 0 {
+		var file int
+		var keys []int32
+		if file, keys, which = run.next(f.space, list, which); len(keys) == 0 {
+			continue
+		}
+		err := f.files[file].find(ctx, list, keys, func(key int32, row int64) {
+			if gone == nil || !gone(int32(file), row) {
+				places[key] = place{int32(file), row}
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fetch reads the rows at places, in their order: _SEQUENCE_NUMBER,

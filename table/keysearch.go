@@ -121,9 +121,9 @@ func (s *keySpace) searchFrom(z *zoneKeys, from int, keys *keyList, key int) int
 }
 
 // sortKeys are the numbers of keys in rising order of key, equal ones once;
-// first tells for each key which number stands for it.
-func (s *keySpace) sortKeys(keys *keyList) (order, first []int32) {
-	all := make([]int32, keys.Len())
+// first tells for each key which number stands for it. They may take the memory of use.
+func (s *keySpace) sortKeys(keys *keyList, use []int32) (order, first []int32) {
+	all := emptied(use, keys.Len())
 	rising := true
 	for i := range all {
 		all[i] = int32(i)

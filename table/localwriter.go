@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -172,7 +173,8 @@ func (w *localWriter) finish() error {
 	if l.firsts, err = w.file.space.list(rec.Columns()); err != nil {
 		return err
 	}
-	l.memory += 16 * int64(len(l.ends))
+	l.blocks = make([]atomic.Pointer[rowBlock], len(l.ends))
+	l.memory += 24 * int64(len(l.ends))
 	if l.bloom != nil {
 		l.memory += 8 * int64(len(l.bloom.words))
 	}

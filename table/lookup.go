@@ -63,6 +63,7 @@ type Lookup struct {
 	primary  []schema.Field // the key as callers give it
 	stored   []schema.Field // columns that blocks hold, beside the system columns
 	rows     *arrow.Schema  // of blocks
+	keyAt    []int          // of the key within a bucket, in the primary key
 	at       []int          // of each column of the result in blocks, -1 for partition columns
 	routes   *router        // nil when keys do not say the partition
 	plain    bool           // the newest version of a key is its row
@@ -70,7 +71,7 @@ type Lookup struct {
 	local    *localFiles
 	external externalFiles
 
-	appenders sync.Pool // of *rowjson.Appender, for keys
+	answers sync.Pool // of *answer, for later calls
 
 	refreshing sync.Mutex
 	mu         sync.Mutex
@@ -169,6 +170,9 @@ func (l *Lookup) chooseColumns(sc *schema.Table) error {
 			at = -1
 		}
 		l.at = append(l.at, at)
+	}
+	for _, f := range l.space.fields {
+		l.keyAt = append(l.keyAt, l.inPrimary(f.Name))
 	}
 	l.routes, err = l.newRouter()
 	return err

@@ -42,6 +42,10 @@ type cached struct {
 // dropper is a cached value that has something to give up. It may be in use.
 type dropper interface{ drop() }
 
+// beside is a cached value that is asked for past the cache too. It tells that
+// it was since this was last asked.
+type beside interface{ askedBeside() bool }
+
 func newLookupCache(limit int64) *lookupCache {
 	return &lookupCache{limit: limit, entries: make(map[cacheKey]*list.Element)}
 }
@@ -76,8 +80,14 @@ func (c *lookupCache) put(key cacheKey, value any, bytes int64) any {
 
 // shrink evicts what was used longest ago.
 func (c *lookupCache) shrink() (gone []any) {
-	for c.used > c.limit && c.order.Len() > 0 {
-		gone = append(gone, c.remove(c.order.Back()))
+	for spared := 0; c.used > c.limit && c.order.Len() > 0; {
+		e := c.order.Back()
+		if v, ok := e.Value.(*cached).value.(beside); ok && spared < c.order.Len() && v.askedBeside() {
+			c.order.MoveToFront(e)
+			spared++
+			continue
+		}
+		gone = append(gone, c.remove(e))
 	}
 	return gone
 }

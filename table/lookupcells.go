@@ -20,12 +20,12 @@ import (
 // cells do.
 type blockCells struct {
 	form  cellForm
-	width int    // bytes, of fixed values
+	unit  uint8  // of timestamps
+	width int32  // bytes, of fixed values
 	off   int    // row 0 in valid, and in bits
-	valid []byte // nil when no cell is null
 	data  []byte // values, bits, or text
+	valid []byte // nil when no cell is null
 	offs  []int32
-	unit  arrow.TimeUnit // of timestamps
 }
 
 type cellForm uint8
@@ -54,11 +54,11 @@ func cellsOf(a arrow.Array) blockCells {
 			c.data = buffers[2].Bytes()
 		}
 	case arrow.FixedWidthDataType:
-		c.form, c.width = cellFixed, t.Bytes()
-		c.data = buffers[1].Bytes()[c.off*c.width:]
+		c.form, c.width = cellFixed, int32(t.Bytes())
+		c.data = buffers[1].Bytes()[c.off*t.Bytes():]
 	}
 	if t, ok := d.DataType().(*arrow.TimestampType); ok {
-		c.unit = t.Unit
+		c.unit = uint8(t.Unit)
 	}
 	return c
 }
@@ -109,7 +109,7 @@ func gatherCells(found []version, at int, dt arrow.DataType, mem memory.Allocato
 		}
 		buffers[1], buffers = offs, append(buffers, text)
 	default:
-		width := found[0].block.cells[at].width
+		width := int(found[0].block.cells[at].width)
 		buffers[1] = newBuffer(mem, width*len(found))
 		gatherFixed(buffers[1].Bytes(), found, at, width)
 	}
@@ -157,10 +157,39 @@ func gatherText(found []version, at int, mem memory.Allocator) (offs, text *memo
 }
 
 // value is a cell as a Go value that Put takes; see goCell.
-func (c *blockCells) value(t *schema.Type, row int32, col arrow.Array) any {
+func (b *rowBlock) value(t *schema.Type, at int, row int32) any {
+	c := &b.cells[at]
+	if c.form == cellNested {
+		return goCell(t, b.Column(at), int(row))
+	}
+	return c.value(t, row)
+}
+
+// touch reads where the cells of a row lie, of all columns, and returns
+// something of each. They are far apart in memory that is rarely in the
+// processor's caches: read one after the other, between all that is done for
+// each, every one would be waited for alone.
+func (b *rowBlock) touch(row int32) (all byte) {
+	for i := range b.cells {
+		c := &b.cells[i]
+		switch c.form {
+		case cellFixed:
+			all ^= c.data[int(row)*int(c.width)]
+		case cellText:
+			if from := int(c.offs[row]); from < len(c.data) {
+				all ^= c.data[from]
+			}
+		}
+		if c.valid != nil {
+			all ^= c.valid[(c.off+int(row))>>3]
+		}
+	}
+	return all
+}
+
+// value is a cell that is not nested.
+func (c *blockCells) value(t *schema.Type, row int32) any {
 	switch {
-	case c.form == cellNested:
-		return goCell(t, col, int(row))
 	case c.isNull(row):
 		return nil
 	case c.form == cellBits:
@@ -188,9 +217,9 @@ func (c *blockCells) value(t *schema.Type, row int32, col arrow.Array) any {
 	case schema.Date:
 		return time.Unix(86_400*int64(fixedCell[int32](c, row)), 0).UTC()
 	case schema.Timestamp, schema.TimestampLTZ:
-		return fixedCell[arrow.Timestamp](c, row).ToTime(c.unit)
+		return fixedCell[arrow.Timestamp](c, row).ToTime(arrow.TimeUnit(c.unit))
 	case schema.Time:
 		return time.Duration(fixedCell[int32](c, row)) * time.Millisecond
 	}
-	return goCell(t, col, int(row))
+	return nil
 }

@@ -35,6 +35,9 @@ type rowBlock struct {
 	kind              []int8
 	keys              keyList
 	cells             []blockCells // of every column
+
+	slot  *atomic.Pointer[rowBlock] // of a local file, where it is found without asking the cache …
+	asked atomic.Bool               // … and whether it was
 }
 
 // version is a stored version of a key.
@@ -97,14 +100,14 @@ func (l *Lookup) column(name string) int {
 	return len(systemFields) + slices.IndexFunc(l.stored, func(f schema.Field) bool { return f.Name == name })
 }
 
-// versions finds the keys that which names, in rising order of key, and calls
-// found with the version that the file has of each.
-func (f *lookupFile) versions(ctx context.Context, q *lookupQuery, which []int32, found func(key int32, v version)) error {
+// versions finds the keys that which names, in rising order of key, and adds
+// the version that the file has of each.
+func (f *lookupFile) versions(ctx context.Context, q *lookupQuery, which []int32) error {
 	local := f.local.Load()
 	if local == nil && fileFormat(f.meta.Name) != "parquet" {
 		// The format has no access to chosen rows: copy it, if there is room.
 		var err error
-		if which, err = f.admitted(ctx, q.keys, which); err != nil || len(which) == 0 {
+		if which, err = f.admitted(ctx, &q.keys, which); err != nil || len(which) == 0 {
 			return err
 		}
 		if err := f.lookup.local.copy(ctx, f); err != nil {
@@ -114,14 +117,14 @@ func (f *lookupFile) versions(ctx context.Context, q *lookupQuery, which []int32
 	}
 	if local != nil && local.acquire() {
 		defer local.release()
-		return local.versions(f, q, which, found)
+		return local.versions(f, q, which)
 	}
 	type at struct {
 		key int32
 		row int64
 	}
 	var hits []at
-	if err := f.find(ctx, q.keys, which, func(key int32, row int64) { hits = append(hits, at{key, row}) }); err != nil {
+	if err := f.find(ctx, &q.keys, which, func(key int32, row int64) { hits = append(hits, at{key, row}) }); err != nil {
 		return err
 	}
 	numbers := make([]int64, 0, len(hits)) // of blocks; rows rise as keys do
@@ -139,7 +142,7 @@ func (f *lookupFile) versions(ctx context.Context, q *lookupQuery, which []int32
 		for numbers[i] != h.row/f.blockRows {
 			i++
 		}
-		found(h.key, version{blocks[i], int32(h.row - blocks[i].from)})
+		q.add(h.key, version{blocks[i], int32(h.row - blocks[i].from)})
 	}
 	return nil
 }

@@ -43,11 +43,11 @@ func (l *Lookup) GetBatch(ctx context.Context, rec arrow.RecordBatch) (*Found, e
 		return nil, err
 	}
 	defer l.end(s)
-	a, err := l.answer(ctx, s, keys)
-	if err != nil {
+	a := l.newAnswer()
+	defer l.keep(a)
+	if err := l.answer(ctx, a, s, keys); err != nil {
 		return nil, l.table.wrap("lookup", err)
 	}
-	defer a.release()
 	found, err := l.gather(a)
 	return found, l.table.wrap("lookup", err)
 }
@@ -77,95 +77,50 @@ func (l *Lookup) canonicalKeys(rec arrow.RecordBatch) (arrow.RecordBatch, error)
 	return array.NewRecordBatch(as, cols, rec.NumRows()), nil
 }
 
-// answer is what was found for some keys.
-type answer struct {
-	best     []version       // by key; without a block for an absent key
-	from     []*lookupBucket // where
-	borrowed []arrow.RecordBatch
-}
-
-func (a *answer) release() {
-	for _, b := range a.borrowed {
-		b.Release()
-	}
-}
-
-// lookupQuery are the keys that are looked for in one bucket.
-type lookupQuery struct {
-	keys   *keyList
-	hashes []uint64
-	number []int32 // of each key among all, nil when they are all
-}
-
-// target is a bucket and the keys to look for there, nil for all.
-type target struct {
-	bucket *lookupBucket
-	rows   []int32
-}
-
-// answer looks for all keys.
-func (l *Lookup) answer(ctx context.Context, s *lookupState, keys arrow.RecordBatch) (*answer, error) {
-	n := int(keys.NumRows())
-	a := &answer{best: make([]version, n), from: make([]*lookupBucket, n)}
-	targets, err := l.targets(ctx, s, keys)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range targets {
-		if t.rows != nil && len(t.rows) == 0 {
-			continue
-		}
-		if err := l.inBucket(ctx, a, t, keys); err != nil {
-			a.release()
-			return nil, err
-		}
-	}
-	return a, nil
-}
-
 // targets finds the buckets that keys may lie in. The bucket follows from the
 // key where the number of buckets is fixed, and was the same when the
 // partition was written; else all buckets of the partition are asked, and all
 // partitions where the key does not say which.
-func (l *Lookup) targets(ctx context.Context, s *lookupState, keys arrow.RecordBatch) ([]target, error) {
+func (l *Lookup) targets(ctx context.Context, a *answer, s *lookupState, keys arrow.RecordBatch) error {
 	if keys.NumRows() == 0 || len(s.buckets) == 0 {
-		return nil, nil
+		return nil
 	}
-	var out []target
 	if l.routes == nil || len(s.buckets) == 1 && len(l.routes.partCols) == 0 {
 		for _, b := range s.buckets { // a bucket that cannot hold a key costs a look at its bounds
 			rows, err := l.inPartition(b, keys)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			out = append(out, target{b, rows})
+			a.targets = append(a.targets, target{b, rows})
 		}
-		return out, nil
+		return nil
 	}
-	r := *l.routes // with memory of its own
-	routed, err := r.route(ctx, keys, nil)
+	routed, err := a.routes.route(ctx, keys, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, part := range routed {
 		buckets := s.parts[string(part.partition)]
-		fixed := r.function != nil && !slices.ContainsFunc(buckets, func(b *lookupBucket) bool { return b.total != l.table.options.Bucket })
+		fixed := a.routes.function != nil && !slices.ContainsFunc(buckets, func(b *lookupBucket) bool { return b.total != l.table.options.Bucket })
 		if !fixed {
 			for _, b := range buckets {
-				out = append(out, target{b, part.rows})
+				a.targets = append(a.targets, target{b, part.rows})
 			}
 			continue
 		}
 		if b := s.buckets[bucketKey{string(part.partition), part.bucket}]; b != nil {
-			out = append(out, target{b, part.rows})
+			a.targets = append(a.targets, target{b, part.rows})
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // inPartition are the keys whose partition columns, if they have some, are
 // those of the bucket; nil for all.
 func (l *Lookup) inPartition(b *lookupBucket, keys arrow.RecordBatch) ([]int32, error) {
+	if len(b.constants) == 0 {
+		return nil, nil
+	}
 	rows, all := make([]int32, 0, keys.NumRows()), true
 	for i := range int(keys.NumRows()) {
 		rows = append(rows, int32(i))
@@ -197,22 +152,24 @@ func (l *Lookup) inPartition(b *lookupBucket, keys arrow.RecordBatch) ([]int32, 
 	return rows, nil
 }
 
+// inPrimary finds a column of the primary key, -1 for another one.
+func (l *Lookup) inPrimary(name string) int {
+	return slices.IndexFunc(l.primary, func(f schema.Field) bool { return f.Name == name })
+}
+
 // newRouter finds partitions and buckets by keys; it is nil when keys do not
 // hold all partition columns.
 func (l *Lookup) newRouter() (*router, error) {
 	sc := l.scan.schema
-	at := func(name string) int {
-		return slices.IndexFunc(l.primary, func(f schema.Field) bool { return f.Name == name })
-	}
 	r := &router{}
 	for _, f := range sc.PartitionFields() {
-		if at(f.Name) < 0 {
+		if l.inPrimary(f.Name) < 0 {
 			return nil, nil
 		}
-		r.partCols, r.partTypes = append(r.partCols, at(f.Name)), append(r.partTypes, f.Type)
+		r.partCols, r.partTypes = append(r.partCols, l.inPrimary(f.Name)), append(r.partTypes, f.Type)
 	}
 	for _, f := range sc.BucketKeyFields() {
-		r.keyCols, r.keyTypes = append(r.keyCols, at(f.Name)), append(r.keyTypes, f.Type)
+		r.keyCols, r.keyTypes = append(r.keyCols, l.inPrimary(f.Name)), append(r.keyTypes, f.Type)
 	}
 	var err error
 	if n := l.table.options.Bucket; n > 0 && !slices.Contains(r.keyCols, -1) {
@@ -223,44 +180,38 @@ func (l *Lookup) newRouter() (*router, error) {
 
 // inBucket looks for keys in one bucket.
 func (l *Lookup) inBucket(ctx context.Context, a *answer, t target, keys arrow.RecordBatch) error {
-	cols := make([]arrow.Array, len(l.space.fields))
-	for i, f := range l.space.fields {
-		cols[i] = keys.Column(keys.Schema().FieldIndices(f.Name)[0])
+	q := &a.query
+	for _, at := range l.keyAt {
+		col := keys.Column(at)
 		if t.rows != nil {
-			picked, err := take.Array(cols[i], t.rows, l.table.world.Alloc)
+			picked, err := take.Array(col, t.rows, l.table.world.Alloc)
 			if err != nil {
 				return err
 			}
 			defer picked.Release()
-			cols[i] = picked
+			col = picked
 		}
+		q.keys.cols = append(q.keys.cols, col)
 	}
-	q := &lookupQuery{number: t.rows}
-	var err error
-	if q.keys, err = l.space.list(cols); err != nil {
+	if err := q.begin(l.space); err != nil {
 		return err
 	}
-	q.hashes = make([]uint64, q.keys.Len())
-	for i := range q.hashes {
-		q.hashes[i] = l.space.layout.Hash(&q.keys.Keys, i)
-	}
-	which, first := l.space.sortKeys(q.keys)
-	best := make([]version, q.keys.Len())
+	var err error
 	if l.plain {
-		err = l.newest(ctx, t.bucket, q, which, best)
+		err = l.newest(ctx, t.bucket, q)
 	} else {
-		err = l.merged(ctx, a, t.bucket, q, which, best)
+		err = l.merged(ctx, a, t.bucket, q)
 	}
 	if err != nil {
 		return err
 	}
-	for i, k := range first {
-		v := best[k]
+	for i, k := range q.first {
+		v := q.best[k]
 		if v.block == nil || mergeengine.Retracts(v.kind()) {
 			continue
 		}
-		if q.number != nil {
-			i = int(q.number[i])
+		if t.rows != nil {
+			i = int(t.rows[i])
 		}
 		a.best[i], a.from[i] = v, t.bucket
 	}
@@ -269,21 +220,15 @@ func (l *Lookup) inBucket(ctx context.Context, a *answer, t target, keys arrow.R
 
 // newest finds the newest version of each key. The youngest run comes first,
 // and a version ends the search when no older run holds a larger sequence number.
-func (l *Lookup) newest(ctx context.Context, b *lookupBucket, q *lookupQuery, which []int32, best []version) error {
-	which = slices.Clone(which)
+func (l *Lookup) newest(ctx context.Context, b *lookupBucket, q *lookupQuery) error {
+	which := append(q.which[:0], q.order...)
+	q.which = which
 	for i := range b.runs {
-		err := b.runs[i].byFile(l.space, q.keys, which, func(file int, keys []int32) error {
-			return l.visible(ctx, b, file, q, keys, func(k int32, v version) {
-				if best[k].block == nil || v.sequence() > best[k].sequence() {
-					best[k] = v
-				}
-			})
-		})
-		if err != nil {
+		if err := l.inRun(ctx, b, i, q, which); err != nil {
 			return err
 		}
 		which = slices.DeleteFunc(which, func(k int32) bool {
-			return best[k].block != nil && best[k].sequence() >= b.ceiling[i+1]
+			return q.best[k].block != nil && q.best[k].sequence() >= b.ceiling[i+1]
 		})
 		if len(which) == 0 {
 			break
@@ -292,17 +237,25 @@ func (l *Lookup) newest(ctx context.Context, b *lookupBucket, q *lookupQuery, wh
 	return nil
 }
 
-// visible are the versions of a file that its deletion vector leaves.
-func (l *Lookup) visible(ctx context.Context, b *lookupBucket, file int, q *lookupQuery, keys []int32, found func(int32, version)) error {
-	gone, err := b.goneFrom(ctx, l, file)
-	if err != nil {
-		return err
-	}
-	return b.files[file].versions(ctx, q, keys, func(k int32, v version) {
-		if gone == nil || !gone.Has(v.block.from+int64(v.row)) {
-			found(k, v)
+// inRun notes the versions of keys that a sorted run has, as far as deletion
+// vectors leave them.
+func (l *Lookup) inRun(ctx context.Context, b *lookupBucket, run int, q *lookupQuery, which []int32) error {
+	for len(which) > 0 {
+		var file int
+		var keys []int32
+		if file, keys, which = b.runs[run].next(l.space, &q.keys, which); len(keys) == 0 {
+			continue
 		}
-	})
+		var err error
+		if q.gone, err = b.goneFrom(ctx, l, file); err != nil {
+			return err
+		}
+		q.file = b.files[file]
+		if err := q.file.versions(ctx, q, keys); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // gather makes the batch of what was found.

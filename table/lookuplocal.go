@@ -19,6 +19,7 @@ type localFile struct {
 	ends   []int64 // of blocks in the file
 	from   []int64 // first rows, and the number of rows
 	bloom  *keyBloom
+	blocks []atomic.Pointer[rowBlock] // those that the cache has
 	codec  codec
 	disk   int64
 	memory int64
@@ -47,8 +48,8 @@ func (f *localFile) release() {
 }
 
 // versions finds keys in the local file.
-func (l *localFile) versions(f *lookupFile, q *lookupQuery, which []int32, found func(key int32, v version)) error {
-	l.used.Store(f.lookup.local.now())
+func (l *localFile) versions(f *lookupFile, q *lookupQuery, which []int32) error {
+	l.used.Store(q.now.UnixNano())
 	layout := f.space.layout
 	at := 0
 	for _, k := range which {
@@ -69,7 +70,7 @@ func (l *localFile) versions(f *lookupFile, q *lookupQuery, which []int32, found
 		}
 		row := layout.Search(&b.keys.Keys, 0, b.keys.Len(), &q.keys.Keys, int(k))
 		if row < b.keys.Len() && layout.Compare(&b.keys.Keys, row, &q.keys.Keys, int(k)) == 0 {
-			found(k, version{b, int32(row)})
+			q.add(k, version{b, int32(row)})
 		}
 	}
 	return nil
@@ -77,25 +78,48 @@ func (l *localFile) versions(f *lookupFile, q *lookupQuery, which []int32, found
 
 // block gives a block by its number.
 func (l *localFile) block(f *lookupFile, n int) (*rowBlock, error) {
-	key := cacheKey{&f.keyFile, pieceLocal, n}
-	if v := f.cache.get(key); v != nil {
-		return v.(*rowBlock), nil
+	slot := &l.blocks[n]
+	if b := slot.Load(); b != nil {
+		if !b.asked.Load() {
+			b.asked.Store(true)
+		}
+		return b, nil
 	}
+	b, size, err := l.read(f, n)
+	if err != nil {
+		return nil, err
+	}
+	b.slot = slot
+	if slot.CompareAndSwap(nil, b) {
+		f.cache.put(cacheKey{&f.keyFile, pieceLocal, n}, b, size)
+	}
+	return b, nil
+}
+
+// read reads a block, and says what it takes in memory.
+func (l *localFile) read(f *lookupFile, n int) (*rowBlock, int64, error) {
 	off := int64(0)
 	if n > 0 {
 		off = l.ends[n-1]
 	}
 	packed := make([]byte, l.ends[n]-off)
 	if _, err := l.file.ReadAt(packed, off); err != nil {
-		return nil, fmt.Errorf("local lookup file: %w", err)
+		return nil, 0, fmt.Errorf("local lookup file: %w", err)
 	}
 	data, err := l.codec.open(packed)
 	if err != nil {
-		return nil, fault.Corrupt("local lookup file of "+f.meta.Name, "unreadable", err)
+		return nil, 0, fault.Corrupt("local lookup file of "+f.meta.Name, "unreadable", err)
 	}
 	b, err := f.lookup.newBlock(data, int(l.from[n+1]-l.from[n]), l.from[n])
-	if err != nil {
-		return nil, err
-	}
-	return f.cache.put(key, b, int64(len(data))+blockOverhead).(*rowBlock), nil
+	return b, int64(len(data)) + blockOverhead, err
 }
+
+// drop is the cache letting go of a block of a local file.
+func (b *rowBlock) drop() {
+	if b.slot != nil {
+		b.slot.CompareAndSwap(b, nil)
+	}
+}
+
+// askedBeside tells that the block was asked for past the cache.
+func (b *rowBlock) askedBeside() bool { return b.asked.Swap(false) }

@@ -78,20 +78,16 @@ func (b *lookupBucket) setLevels(ctx context.Context, l *Lookup, files []manifes
 }
 
 // merged finds all versions of each key and merges them.
-func (l *Lookup) merged(ctx context.Context, a *answer, b *lookupBucket, q *lookupQuery, which []int32, best []version) error {
+func (l *Lookup) merged(ctx context.Context, a *answer, b *lookupBucket, q *lookupQuery) error {
+	q.merging = true
 	var runs []lsm.Run
 	for i := range b.runs {
-		found := make([]version, 0, len(which))
-		name := ""
-		err := b.runs[i].byFile(l.space, q.keys, which, func(file int, keys []int32) error {
-			name = b.files[file].meta.Name
-			return l.visible(ctx, b, file, q, keys, func(_ int32, v version) { found = append(found, v) })
-		})
-		if err != nil {
+		q.found = q.found[:0]
+		if err := l.inRun(ctx, b, i, q, q.order); err != nil {
 			return err
 		}
-		if len(found) > 0 {
-			run, err := l.runOf(found, name, i)
+		if len(q.found) > 0 {
+			run, err := l.runOf(q.found, q.file.meta.Name, i)
 			if err != nil {
 				return err
 			}
@@ -121,10 +117,10 @@ func (l *Lookup) merged(ctx context.Context, a *answer, b *lookupBucket, q *look
 			return err
 		}
 		for row := range block.keys.Len() {
-			for l.space.layout.Compare(&q.keys.Keys, int(which[at]), &block.keys.Keys, row) < 0 {
+			for l.space.layout.Compare(&q.keys.Keys, int(q.order[at]), &block.keys.Keys, row) < 0 {
 				at++
 			}
-			best[which[at]] = version{block, int32(row)}
+			q.best[q.order[at]] = version{block, int32(row)}
 		}
 	}
 }

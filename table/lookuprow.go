@@ -21,46 +21,53 @@ import (
 // string, []byte, time.Time, time.Duration since midnight, decimal128.Num, []any,
 // map[any]any (with text for binary keys) and Row. It may be called concurrently.
 func (l *Lookup) Get(ctx context.Context, keys ...any) ([]Row, error) {
-	rec, err := l.keyBatch(keys)
-	if err != nil {
+	a := l.newAnswer()
+	defer l.keep(a)
+	if err := l.appendKeys(a, keys); err != nil {
 		return nil, l.table.wrap("lookup", err)
 	}
+	rec := a.appender.Lend()
 	defer rec.Release()
 	s, err := l.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer l.end(s)
-	a, err := l.answer(ctx, s, rec)
-	if err != nil {
+	if err := l.answer(ctx, a, s, rec); err != nil {
 		return nil, l.table.wrap("lookup", err)
 	}
-	defer a.release()
 	rows := make([]Row, len(keys))
 	for i, v := range a.best {
-		if v.block == nil {
-			continue
+		if v.block != nil {
+			a.touched ^= v.block.touch(v.row)
+			rows[i] = l.row(v, a.from[i])
 		}
-		row := make(Row, len(l.scan.fields))
-		for j := range l.scan.fields {
-			f := &l.scan.fields[j]
-			if at := l.at[j]; at >= 0 {
-				row[f.Name] = v.block.cells[at].value(&f.Type, v.row, v.block.Column(at))
-			} else {
-				row[f.Name] = goCell(&f.Type, a.from[i].constants[f.Name], 0)
-			}
-		}
-		rows[i] = row
 	}
 	return rows, nil
 }
 
+// row is a version as Go values.
+func (l *Lookup) row(v version, from *lookupBucket) Row {
+	row := make(Row, len(l.scan.fields))
+	for j := range l.scan.fields {
+		f := &l.scan.fields[j]
+		if at := l.at[j]; at >= 0 {
+			row[f.Name] = v.block.value(&f.Type, at, v.row)
+		} else {
+			row[f.Name] = goCell(&f.Type, from.constants[f.Name], 0)
+		}
+	}
+	return row
+}
+
 // GetRows looks up keys as Get does, and returns the rows as columns.
 func (l *Lookup) GetRows(ctx context.Context, keys ...any) (*Found, error) {
-	rec, err := l.keyBatch(keys)
-	if err != nil {
+	a := l.newAnswer()
+	defer l.keep(a)
+	if err := l.appendKeys(a, keys); err != nil {
 		return nil, l.table.wrap("lookup", err)
 	}
+	rec := a.appender.Lend()
 	defer rec.Release()
 	return l.GetBatch(ctx, rec)
 }
@@ -89,33 +96,28 @@ func (t *Table) Get(ctx context.Context, keys ...any) ([]Row, error) {
 	return l.Get(ctx, keys...)
 }
 
-// keyBatch turns keys as Go values into columns.
-func (l *Lookup) keyBatch(keys []any) (arrow.RecordBatch, error) {
+// appendKeys turns keys as Go values into columns.
+func (l *Lookup) appendKeys(a *answer, keys []any) error {
 	if len(keys) == 0 {
-		return nil, l.wrongKey("none is given")
+		return l.wrongKey("none is given")
 	}
-	a, _ := l.appenders.Get().(*rowjson.Appender)
-	if a == nil {
+	if a.appender == nil {
 		var err error
-		if a, err = rowjson.NewAppender(l.primary, l.table.world.Alloc); err != nil {
-			return nil, err
+		if a.appender, err = rowjson.NewAppender(l.primary, l.table.world.Alloc); err != nil {
+			return err
 		}
 	}
 	for i, key := range keys {
 		values, err := l.keyValues(key)
 		if err == nil {
-			err = a.Append(schema.Insert, values)
+			err = a.appender.Append(schema.Insert, values)
 		}
 		if err != nil {
-			if rec, _ := a.Flush(); rec != nil {
-				rec.Release()
-			}
-			return nil, fmt.Errorf("key %d: %w", i+1, err)
+			a.appender = nil // with the keys before
+			return fmt.Errorf("key %d: %w", i+1, err)
 		}
 	}
-	rec, _ := a.Flush()
-	l.appenders.Put(a)
-	return rec, nil
+	return nil
 }
 
 func (l *Lookup) keyValues(key any) ([]any, error) {

@@ -320,3 +320,21 @@ func TestSpillingEndsWithItsContext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The index of keys that move between partitions lies in the table's
+// directory for temporary files, not in the system's.
+func TestIndexOfKeysLiesInTheTempDir(t *testing.T) {
+	st := store.NewMem()
+	create(t, st, crossing, "lookup.cache-max-memory-size=1 b")
+	missing := filepath.Join(t.TempDir(), "missing")
+	tab := spillingIn(t, st, missing)
+	w, err := tab.NewWriter(ctx, table.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	err = write(t, w, tab, `{"p":"a","q":1,"k":1,"v":"x","n":1}`, `{"p":"a","q":1,"k":2,"v":"x","n":1}`)
+	if err == nil || !strings.Contains(err.Error(), missing) {
+		t.Errorf("a missing directory for temporary files: %v", err)
+	}
+}

@@ -27,8 +27,9 @@ type Settings struct {
 	// AllowOutsideRoots lets data be read from external paths that the table
 	// declares outside its warehouse. Default false: refused.
 	AllowOutsideRoots bool
-	// TempDir is where temporary files lie: spilled rows of writers, runs that are
-	// too many to be merged at once, and the local cache of lookups. They go when what made them is closed; what a
+	// TempDir is where temporary files lie: spilled rows of writers, their index
+	// of keys that move between partitions, runs that are too many to be merged at
+	// once, and the local cache of lookups. They go when what made them is closed; what a
 	// process that died has left is deleted by the next one that uses the
 	// directory. Default os.TempDir.
 	TempDir string

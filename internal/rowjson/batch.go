@@ -73,9 +73,19 @@ func (b *batch) Flush() (arrow.RecordBatch, []int8) {
 	if len(b.rows) == 0 {
 		return nil, nil
 	}
+	rec := b.build(b.alloc)
+	var kinds []int8
+	if b.mixed {
+		kinds = append(kinds, b.rows...)
+	}
+	b.rows, b.mixed = b.rows[:0], false
+	return rec, kinds
+}
+
+func (b *batch) build(alloc memory.Allocator) arrow.RecordBatch {
 	arrays := make([]arrow.Array, len(b.cols))
 	for i, c := range b.cols {
-		data := c.build(b.alloc)
+		data := c.build(alloc)
 		arrays[i] = array.MakeFromData(data)
 		data.Release()
 	}
@@ -83,12 +93,7 @@ func (b *batch) Flush() (arrow.RecordBatch, []int8) {
 	for _, a := range arrays {
 		a.Release()
 	}
-	var kinds []int8
-	if b.mixed {
-		kinds = append(kinds, b.rows...)
-	}
-	b.rows, b.mixed = b.rows[:0], false
-	return rec, kinds
+	return rec
 }
 
 // Decoder makes Arrow batches of JSON rows, one object a row. It is not safe
@@ -159,7 +164,10 @@ func parseKind(text string) (schema.RowKind, error) {
 
 // Appender makes Arrow batches of rows of Go values. It is not safe for
 // concurrent use. It holds no memory of the allocator between flushes.
-type Appender struct{ batch }
+type Appender struct {
+	batch
+	lent arrow.RecordBatch // what Lend gave last
+}
 
 // NewAppender makes an appender of rows with the given fields. A nil alloc is memory.DefaultAllocator.
 func NewAppender(fields []schema.Field, alloc memory.Allocator) (*Appender, error) {
@@ -167,7 +175,42 @@ func NewAppender(fields []schema.Field, alloc memory.Allocator) (*Appender, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Appender{b}, nil
+	return &Appender{batch: b}, nil
+}
+
+// Lend is Flush without a copy, for rows that are read at once: the batch
+// borrows the appender's memory and is good until the next Append. The caller
+// releases it. It is nil when there is no row.
+func (a *Appender) Lend() arrow.RecordBatch {
+	if len(a.rows) == 0 {
+		return nil
+	}
+	rec := a.again()
+	if rec == nil {
+		rec = a.build(nil)
+		a.lent = rec
+	}
+	a.rows, a.mixed = a.rows[:0], false
+	rec.Retain() // a.lent never lets go: all of it lies on Go's heap
+	return rec
+}
+
+// again is what was lent before, if it shows the one row that is there now,
+// which it does while the columns' memory is the same.
+func (a *Appender) again() arrow.RecordBatch {
+	if a.lent == nil || a.lent.NumRows() != 1 || len(a.rows) != 1 {
+		return nil
+	}
+	for i, c := range a.cols {
+		f, ok := c.(interface{ raw(from, to int) []byte })
+		if b := a.lent.Column(i).Data().Buffers(); !ok || c.head().nulls > 0 || b[0] != nil || &f.raw(0, 1)[0] != &b[1].Bytes()[0] {
+			return nil
+		}
+	}
+	for _, c := range a.cols {
+		c.cut(0)
+	}
+	return a.lent
 }
 
 // Append adds one row, given as one value a field; nil and nil pointers are

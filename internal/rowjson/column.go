@@ -72,7 +72,8 @@ func (h *header) truncate(n int) {
 // clear is truncate(0) without a look at the rows.
 func (h *header) clear() { h.rows, h.nulls, h.valid = 0, 0, h.valid[:0] }
 
-// data copies buffers into the allocator's memory and makes Arrow data of them, which the caller releases.
+// data copies buffers into the allocator's memory, or with a nil one borrows
+// them, and makes Arrow data of them, which the caller releases.
 func (h *header) data(alloc memory.Allocator, children []arrow.ArrayData, contents ...[]byte) *array.Data {
 	buffers := make([]*memory.Buffer, 0, 3)
 	if h.nulls == 0 {
@@ -96,6 +97,9 @@ func (h *header) data(alloc memory.Allocator, children []arrow.ArrayData, conten
 }
 
 func copied(alloc memory.Allocator, b []byte) *memory.Buffer {
+	if alloc == nil {
+		return memory.NewBufferBytes(b)
+	}
 	buf := memory.NewResizableBuffer(alloc)
 	buf.Resize(len(b))
 	copy(buf.Bytes(), b)

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -637,5 +638,46 @@ func TestTypesWithoutTextAreRefusedByName(t *testing.T) {
 	}
 	if _, err := rowjson.NewEncoder(fs); !errors.Is(err, fault.ErrUnsupported) {
 		t.Error(err)
+	}
+}
+
+// A batch that is lent is the same rows that Flush would give, whatever was
+// lent before it.
+func TestLendIsFlushWithoutACopy(t *testing.T) {
+	fields := []schema.Field{{Name: "n", Type: schema.Type{Kind: schema.BigInt}}, {Name: "f", Type: schema.Type{Kind: schema.Double}}}
+	for _, text := range []bool{false, true} {
+		if text {
+			fields = append(fields, schema.Field{Name: "s", Type: schema.Type{Kind: schema.VarChar, Length: 9}}, schema.Field{Name: "b", Type: schema.Type{Kind: schema.Boolean}})
+		}
+		lend, err := rowjson.NewAppender(fields, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		flush, _ := rowjson.NewAppender(fields, nil)
+		if lend.Lend() != nil {
+			t.Error("lends a batch without rows")
+		}
+		for i, rows := range []int{1, 1, 3, 1, 0, 1, 500, 1, 1} {
+			for r := range rows {
+				values := []any{int64(i*1000 + r), float64(r), fmt.Sprint("text", i), r%2 == 1}[:len(fields)]
+				if i == 5 {
+					values[0] = nil
+				}
+				for _, a := range []*rowjson.Appender{lend, flush} {
+					if err := a.Append(schema.Insert, slices.Clone(values)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			want, _ := flush.Flush()
+			got := lend.Lend()
+			if rows == 0 {
+				continue
+			}
+			if !array.RecordEqual(got, want) {
+				t.Fatalf("text %v, step %d: lent %v, want %v", text, i, got, want)
+			}
+			got.Release()
+		}
 	}
 }

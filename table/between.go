@@ -50,6 +50,14 @@ func (v Version) String() string {
 	return "snapshot " + itoa(v.Snapshot)
 }
 
+// at says which version it is and which snapshot that was.
+func (v Version) at(id int64) string {
+	if v.Tag == "" && v.Time.IsZero() {
+		return "snapshot " + itoa(id)
+	}
+	return v.String() + " (snapshot " + itoa(id) + ")"
+}
+
 // Between is a stretch of a table's history: what came after From, up to and
 // with To.
 type Between struct {
@@ -97,7 +105,7 @@ func (t *Table) stretchOf(ctx context.Context, b *Between) (*stretch, error) {
 	}
 	switch {
 	case s.from > s.to:
-		return nil, fault.Invalid(fmt.Sprintf("changes go from older to newer: %s (snapshot %d) is behind %s (snapshot %d)", b.From, s.from, b.To, s.to))
+		return nil, fault.Invalid(fmt.Sprintf("changes go from older to newer: %s is behind %s", b.From.at(s.from), b.To.at(s.to)))
 	case s.from == s.to:
 		s.after = nil
 	case s.mode == ChangesDiff:

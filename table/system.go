@@ -72,14 +72,18 @@ var systemTables = map[string]func(context.Context, *Table, *ScanOptions) (*syst
 func SystemTables() []string { return slices.Sorted(maps.Keys(systemTables)) }
 
 // System resolves a read of a system table by its name, in any case. Columns,
-// filter and limit are those of any scan; a snapshot can be chosen where the rows
-// of one are read, and ScanOptions.Between where changes are. Errors: ErrNotFound (no such system table or snapshot),
-// ErrInvalid (columns, filter, options that the system table does not take).
+// filter and limit are those of any scan; a snapshot can be chosen where the
+// rows of one are read, and ScanOptions.Between in audit_log and binlog. Errors:
+// ErrNotFound (no such system table or snapshot), ErrInvalid (columns, filter,
+// options that the system table does not take).
 func (t *Table) System(ctx context.Context, name string, o ScanOptions) (*System, error) {
 	name = strings.ToLower(name)
 	open, ok := systemTables[name]
 	if !ok {
 		return nil, t.wrap("read", unknownSystem(name))
+	}
+	if o.Between != nil && name != "audit_log" && name != "binlog" {
+		return nil, t.wrap("read $"+name, fault.Invalid("what changed between two versions is read by Table.Diff and from audit_log and binlog"))
 	}
 	s := &System{table: t, name: name, limit: o.Limit}
 	var err error

@@ -68,6 +68,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: a feature that is not bu
 	root.AddCommand(quickstartCommand(a), dbCommand(a), tableCommand(a), alterCommand(a), writeCommand(a), deleteCommand(a), updateCommand(a), readCommand(a), getCommand(a), compactCommand(a), consumerCommand(a), checkCommand(a), versionCommand(a))
 	root.AddCommand(tailCommand(a))
 	root.AddCommand(inspectCommands(a)...)
+	root.AddCommand(diffCommand(a))
 	a.polish(root)
 	return root
 }

@@ -143,18 +143,16 @@ var branchesTable = metaTable{
 	columns: []string{"branch_name STRING NOT NULL", "create_time TIMESTAMP(3) NOT NULL"},
 	rows: func(ctx context.Context, r *metaRead) iter.Seq2[[]any, error] {
 		return func(yield func([]any, error) bool) {
-			branches := map[string]time.Time{}
-			for info, err := range r.store.List(ctx, "branch") {
-				if err != nil {
-					yield(nil, err)
-					return
-				}
-				if name, ok := strings.CutPrefix(info.Name, "branch-"); ok && info.Dir {
-					branches[name] = info.ModTime
-				}
+			names, err := snapshot.Branches(ctx, r.store)
+			if err != nil {
+				yield(nil, err)
+				return
 			}
-			for _, name := range slices.Sorted(maps.Keys(branches)) {
-				made, err := r.branchMade(ctx, name, branches[name])
+			for _, name := range names {
+				made, err := r.branchMade(ctx, name)
+				if isNotFound(err) {
+					continue // deleted meanwhile
+				}
 				if err != nil {
 					yield(nil, err)
 					return
@@ -169,21 +167,20 @@ var branchesTable = metaTable{
 
 // branchMade is when a branch was made: the time of its directory, or of its
 // oldest schema where directories have none.
-func (r *metaRead) branchMade(ctx context.Context, name string, directory time.Time) (time.Time, error) {
-	if !directory.IsZero() {
-		return directory, nil
+func (r *metaRead) branchMade(ctx context.Context, name string) (time.Time, error) {
+	dir := snapshot.BranchPath(name)
+	info, err := r.store.Stat(ctx, dir)
+	if err != nil || !info.ModTime.IsZero() {
+		return info.ModTime, err
 	}
-	oldest := time.Time{}
-	for info, err := range r.store.List(ctx, "branch/branch-"+name+"/schema") {
+	oldest := r.world.Clock()
+	for info, err := range r.store.List(ctx, dir+"schema") {
 		if err != nil {
 			return oldest, err
 		}
-		if oldest.IsZero() || info.ModTime.Before(oldest) {
+		if info.ModTime.Before(oldest) {
 			oldest = info.ModTime
 		}
-	}
-	if oldest.IsZero() {
-		oldest = time.UnixMilli(0)
 	}
 	return oldest, nil
 }

@@ -44,8 +44,8 @@ func (m metaTable) view(ctx context.Context, t *Table, o *ScanOptions) (*systemV
 	r := &metaRead{Table: t}
 	if m.travels {
 		r.scan, err = t.unprojected(ctx, o)
-	} else if o.travels() > 0 {
-		err = &fault.Error{Class: fault.ErrInvalid, Detail: "these rows are of the whole table, not of one snapshot", Hint: "leave out the snapshot, time, tag or watermark"}
+	} else if o.travels() > 0 || o.Between != nil {
+		err = &fault.Error{Class: fault.ErrInvalid, Detail: "these rows are of the whole table, not of one snapshot", Hint: "leave out the snapshot, time, tag, watermark or versions"}
 	}
 	if err != nil {
 		return nil, err

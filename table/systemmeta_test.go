@@ -2,6 +2,7 @@ package table_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,10 @@ func TestSystemTablesOfTheWholeTableTakeNoSnapshot(t *testing.T) {
 	for _, name := range wholeTable {
 		_, err := tab.System(ctx, name, table.ScanOptions{Snapshot: 1})
 		failsWith(t, err, table.ErrInvalid, "$"+name, "not of one snapshot", "leave out")
+	}
+	for _, name := range slices.Concat(ofSnapshot, wholeTable) {
+		_, err := tab.System(ctx, name, table.ScanOptions{Between: &table.Between{}})
+		failsWith(t, err, table.ErrInvalid)
 	}
 	for _, name := range ofSnapshot {
 		_, err := tab.System(ctx, name, table.ScanOptions{Snapshot: 99})
@@ -65,7 +70,7 @@ func TestSystemTablesShowAnEarlierSnapshot(t *testing.T) {
 // What is not asked for is not computed, and asking for it alone is enough.
 func TestEachColumnOfASystemTableCanBeReadAlone(t *testing.T) {
 	tab := halfCompacted(t)
-	for _, name := range append(wholeTable, ofSnapshot...) {
+	for _, name := range slices.Concat(wholeTable, ofSnapshot) {
 		all := systemLines(t, tab, name, table.ScanOptions{})
 		s, err := tab.System(ctx, name, table.ScanOptions{})
 		if err != nil {

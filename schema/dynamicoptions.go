@@ -56,7 +56,7 @@ var families = []struct {
 	{"lance.", option{"lance.*", textValue, "", Ignored, formatDetail}},
 	{"metadata.iceberg.", option{"metadata.iceberg.*", textValue, "", Ignored, icebergDetail}},
 	{"commit.callback.", option{"commit.callback.<class>.param", textValue, "", Ignored, "counts only with commit.callbacks, which is refused for writing"}},
-	{"tag.callback.", option{"tag.callback.<class>.param", textValue, "", Ignored, tags}},
+	{"tag.callback.", option{"tag.callback.<class>.param", textValue, "", Ignored, "counts only with tag.callbacks, which is refused"}},
 	{"blob-descriptor.", option{"blob-descriptor.*", textValue, "", Ignored, refusedTypes}},
 }
 

@@ -93,6 +93,9 @@ type Options struct {
 	// Changelogs.
 	Changelog ChangelogOptions
 
+	// Tags.
+	Tags TagOptions
+
 	// Committing.
 	CommitTimeout              time.Duration // 0 is unlimited
 	CommitMaxRetries           int

@@ -13,7 +13,6 @@ const (
 	engine         = "tunes threads, memory or local disk of Java engines; rows do not depend on it"
 	appendBuffers  = "a full buffer of a table without a primary key is written to files that go on growing, so there is nothing to spill"
 	marking        = "marks finished partitions, which engines do when they end"
-	tags           = "makes tags, which a write-only writer never does"
 	metastore      = "registers in a metastore, and the file system catalog has none"
 	refusedTypes   = "counts only for VARIANT, BLOB and VECTOR columns, which are refused"
 	materialized   = "describes a materialized table to its engine"
@@ -199,8 +198,8 @@ var optionTable = []option{
 	{"metadata.stats-keep-first-n-columns", intValue, "-1", Honoured, "stats only for first n"},
 	{"commit.callbacks", textValue, "", RefusedWrite, "write through Paimon; the callbacks are Java classes"},
 	{"commit.callback.#.param", textValue, "", Ignored, "counts only with commit.callbacks, which is refused"},
-	{"tag.callbacks", textValue, "", Ignored, tags},
-	{"tag.callback.#.param", textValue, "", Ignored, tags},
+	{"tag.callbacks", textValue, "", RefusedWrite, "write through Paimon; the callbacks are Java classes"},
+	{"tag.callback.#.param", textValue, "", Ignored, "counts only with tag.callbacks, which is refused"},
 	{"partition.mark-done-action", textValue, "success-file", Ignored, marking},
 	{"partition.mark-done-action.custom.class", textValue, "", Ignored, marking},
 	{"partition.mark-done-action.http.url", textValue, "", Ignored, marking},
@@ -209,21 +208,21 @@ var optionTable = []option{
 	{"metastore.partitioned-table", boolValue, "false", Ignored, metastore},
 	{"metastore.tag-to-partition", textValue, "", Ignored, metastore},
 	{"metastore.tag-to-partition.preview", enumValue, "none", Ignored, metastore},
-	{"tag.automatic-creation", enumValue, "none", Ignored, tags},
-	{"tag.create-success-file", boolValue, "false", Ignored, tags},
-	{"tag.creation-period", enumValue, "daily", Ignored, tags},
-	{"tag.creation-delay", durationValue, "0 ms", Ignored, tags},
-	{"tag.period-formatter", enumValue, "with_dashes", Ignored, tags},
-	{"tag.creation-period-duration", durationValue, "", Ignored, tags},
-	{"tag.num-retained-max", intValue, "", Ignored, tags},
-	{"tag.default-time-retained", durationValue, "", Ignored, tags},
-	{"tag.time-expire-enabled", boolValue, "true", Ignored, tags},
-	{"tag.automatic-completion", boolValue, "false", Ignored, tags},
-	{"tag.batch.customized-name", textValue, "", Ignored, tags},
+	{"tag.automatic-creation", enumValue, "none", Honoured, "committers make tags: none, process-time, watermark, batch"},
+	{"tag.create-success-file", boolValue, "false", RefusedWrite, "set it to false, or write through Paimon"},
+	{"tag.creation-period", enumValue, "daily", Honoured, "between two tags: daily, hourly, two-hours"},
+	{"tag.creation-delay", durationValue, "0 ms", Honoured, "a period's tag is made so long after its end"},
+	{"tag.period-formatter", enumValue, "with_dashes", Honoured, "of the names of tags"},
+	{"tag.creation-period-duration", durationValue, "", Honoured, "between two tags, in place of tag.creation-period"},
+	{"tag.num-retained-max", intValue, "", Honoured, "of automatic tags that are kept"},
+	{"tag.default-time-retained", durationValue, "", Honoured, "how long a tag lives for which nothing else is said"},
+	{"tag.time-expire-enabled", boolValue, "true", Honoured, "committers delete tags whose time is over"},
+	{"tag.automatic-completion", boolValue, "false", Honoured, "tags of periods without a snapshot are made later"},
+	{"tag.batch.customized-name", textValue, "", Honoured, "of the tag of a batch commit"},
 	{"snapshot.watermark-idle-timeout", durationValue, "", Ignored, streaming},
 	{"parquet.enable.dictionary", plainBool, "", Honoured, "per-column dictionary switch prefix"},
-	{"sink.watermark-time-zone", textValue, "UTC", Ignored, tags},
-	{"sink.process-time-zone", textValue, "", Ignored, tags},
+	{"sink.watermark-time-zone", textValue, "UTC", Honoured, "whose clock the periods of tags by watermark go by"},
+	{"sink.process-time-zone", textValue, "", Honoured, "whose clock the periods of tags by time go by; default: the session's"},
 	{"local-merge-buffer-size", sizeValue, "", Ignored, engine},
 	{"cross-partition-upsert.index-ttl", durationValue, "", Honoured, "where keys of older files lie is forgotten: such a key that comes in another partition is then in the table twice"},
 	{"cross-partition-upsert.bootstrap-parallelism", intValue, "10", Honoured, "splits whose keys are read at once, within the bounds of the process"},

@@ -187,6 +187,7 @@ func parseOptions(raw map[string]string) (*Options, []error) {
 	o.parseCommit(r)
 	o.parseReading(r)
 	o.parseConsumer(r)
+	o.parseTags(r)
 	return o, r.errs
 }
 

@@ -29,6 +29,7 @@ type Committer struct {
 	published func(ids []int64, msgs []CommitMessage, whole bool)
 	// lost is told the compactions that came too late.
 	lost func(msgs []CommitMessage)
+	tags autoTags
 }
 
 // NewCommitter opens a committer for a commit user; "" is a fresh random one.
@@ -51,7 +52,11 @@ func (t *Table) NewCommitter(_ context.Context, user string) (*Committer, error)
 	if err != nil {
 		return nil, t.wrap("open committer", err)
 	}
-	c := &Committer{table: t, inner: inner, newest: newest, user: user}
+	tags, err := newAutoTags(t)
+	if err != nil {
+		return nil, t.wrap("open committer", err)
+	}
+	c := &Committer{table: t, inner: inner, newest: newest, user: user, tags: tags}
 	if fresh {
 		c.next = 1
 	}
@@ -140,14 +145,14 @@ func snapshotsOf(msgs []CommitMessage) (n int) {
 // unless there was an error.
 func (c *Committer) compactAfter(ctx context.Context, op string, identifier int64, msgs []CommitMessage, ids []int64, err error) (appended bool, _ error) {
 	if err != nil {
-		return false, c.settle(op, identifier, msgs, ids, err)
+		return false, c.settle(ctx, op, identifier, msgs, ids, err)
 	}
 	more, lost, err := c.commitCompactions(ctx, identifier, msgs)
 	ids = append(ids, more...)
 	if c.lost != nil && len(lost) > 0 {
 		c.lost(lost)
 	}
-	if err := c.settle(op, identifier, without(msgs, lost), ids, err); err != nil {
+	if err := c.settle(ctx, op, identifier, without(msgs, lost), ids, err); err != nil {
 		return true, err // a repeated call tries those that are lost once more, so their files stay
 	}
 	kept := c.table.removeCompactions(lost)
@@ -181,7 +186,7 @@ func (c *Committer) fill(ctx context.Context, changes *snapshot.Changes, msgs []
 	return nil
 }
 
-func (c *Committer) settle(op string, identifier int64, msgs []CommitMessage, ids []int64, err error) error {
+func (c *Committer) settle(ctx context.Context, op string, identifier int64, msgs []CommitMessage, ids []int64, err error) error {
 	if err != nil {
 		return c.table.wrap(op, err)
 	}
@@ -192,6 +197,7 @@ func (c *Committer) settle(op string, identifier int64, msgs []CommitMessage, id
 		// Less than all of it was made now when a commit was repeated.
 		c.published(ids, msgs, op == "commit" && len(ids) == snapshotsOf(msgs))
 	}
+	c.tags.after(ctx, identifier, ids)
 	return nil
 }
 
@@ -249,7 +255,7 @@ func (c *Committer) Truncate(ctx context.Context, identifier int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ids, err := c.inner.Overwrite(ctx, snapshot.OverwriteRequest{Identifier: identifier, Match: func([]byte) bool { return true }})
-	return c.settle("truncate", identifier, nil, ids, err)
+	return c.settle(ctx, "truncate", identifier, nil, ids, err)
 }
 
 // DropPartitions removes the partitions that any of the given values match;
@@ -280,7 +286,7 @@ func (c *Committer) DropPartitions(ctx context.Context, identifier int64, partit
 		return false
 	}
 	ids, err := c.inner.Overwrite(ctx, snapshot.OverwriteRequest{Identifier: identifier, Match: anyOf})
-	return c.settle("drop partition", identifier, nil, ids, err)
+	return c.settle(ctx, "drop partition", identifier, nil, ids, err)
 }
 
 // partitionMatcher tests a partition body against values of some partition columns.

@@ -1,0 +1,118 @@
+package table_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidelake/tidelake/io/store"
+	"github.com/tidelake/tidelake/table"
+)
+
+// tagsAfter makes a commit at each of some times and returns the tags as "name:snapshot".
+func tagsAfter(t *testing.T, st store.Store, times []string, options ...string) []string {
+	t.Helper()
+	create(t, st, keyed, append(options, "write-only=false", "num-sorted-run.compaction-trigger=50")...)
+	var now time.Time
+	w, _ := world(t)
+	w.Clock = func() time.Time { return now }
+	tab := reopenIn(t, st, w)
+	for i, text := range times {
+		at, err := time.Parse("2006-01-02 15:04", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now = at
+		if i == len(times)/2 { // another process goes on
+			tab = reopenIn(t, st, w)
+		}
+		load(t, tab, `{"k":1,"v":"a"}`)
+	}
+	tags, err := tab.Tags(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, tag := range tags {
+		out = append(out, tag.Name+":"+string(rune('0'+tag.ID)))
+	}
+	return out
+}
+
+func TestCommittersMakeTagsOfPeriods(t *testing.T) {
+	// Expectations follow Paimon's own tests of automatic tags.
+	for name, c := range map[string]struct {
+		options string
+		times   string
+		want    string
+	}{
+		"hourly":          {"tag.automatic-creation=process-time,tag.creation-period=hourly", "2023-07-18 12:12,2023-07-18 12:59,2023-07-18 14:00,2023-07-18 14:01", "2023-07-18 11:1,2023-07-18 13:3"},
+		"hourly, skipped": {"tag.automatic-creation=process-time,tag.creation-period=hourly", "2023-07-18 12:12,2023-07-18 16:00", "2023-07-18 11:1,2023-07-18 15:2"},
+		"completed":       {"tag.automatic-creation=process-time,tag.creation-period=hourly,tag.automatic-completion=true", "2023-07-18 12:12,2023-07-18 16:00,2023-07-18 16:01,2023-07-18 16:02,2023-07-18 16:03,2023-07-18 16:04", "2023-07-18 11:1,2023-07-18 12:2,2023-07-18 13:3,2023-07-18 14:4,2023-07-18 15:5"},
+		"delayed":         {"tag.automatic-creation=process-time,tag.creation-period=hourly,tag.creation-delay=10 s", "2023-07-18 12:12,2023-07-18 13:00,2023-07-18 13:01", "2023-07-18 11:1,2023-07-18 12:3"},
+		"daily":           {"tag.automatic-creation=process-time", "2023-07-18 12:12,2023-07-19 00:00,2023-07-20 00:00", "2023-07-17:1,2023-07-18:2,2023-07-19:3"},
+		"without dashes":  {"tag.automatic-creation=process-time,tag.period-formatter=without_dashes", "2023-07-18 12:12,2023-07-19 00:00", "20230717:1,20230718:2"},
+		"no spaces":       {"tag.automatic-creation=process-time,tag.creation-period=hourly,tag.period-formatter=without_dashes_and_spaces", "2023-07-18 12:12", "2023071811:1"},
+		"two hours":       {"tag.automatic-creation=process-time,tag.creation-period=two-hours", "2023-07-18 12:12,2023-07-18 13:59,2023-07-18 14:00", "2023-07-18 10:1,2023-07-18 12:3"},
+		"five minutes":    {"tag.automatic-creation=process-time,tag.creation-period-duration=5 min", "2023-07-18 12:12,2023-07-18 12:15", "202307181205:1,202307181210:2"},
+		"zone":            {"tag.automatic-creation=process-time,sink.process-time-zone=Asia/Shanghai", "2023-07-18 15:59,2023-07-18 16:00", "2023-07-17:1,2023-07-18:2"},
+		"at most two":     {"tag.automatic-creation=process-time,tag.creation-period=hourly,tag.num-retained-max=2", "2023-07-18 12:12,2023-07-18 13:00,2023-07-18 14:00,2023-07-18 15:00", "2023-07-18 13:3,2023-07-18 14:4"},
+		"time is over":    {"tag.automatic-creation=process-time,tag.creation-period=hourly,tag.default-time-retained=90 min", "2023-07-18 12:12,2023-07-18 13:00,2023-07-18 14:00", "2023-07-18 12:2,2023-07-18 13:3"},
+		"never over":      {"tag.automatic-creation=process-time,tag.creation-period=hourly,tag.default-time-retained=90 min,tag.time-expire-enabled=false", "2023-07-18 12:12,2023-07-18 14:00", "2023-07-18 11:1,2023-07-18 13:2"},
+		"no watermark":    {"tag.automatic-creation=watermark", "2023-07-18 12:12", ""},
+		"none":            {"", "2023-07-18 12:12", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var options []string
+			if c.options != "" {
+				options = strings.Split(c.options, ",")
+			}
+			got := tagsAfter(t, store.NewMem(), strings.Split(c.times, ","), options...)
+			if strings.Join(got, ",") != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestBatchCommitsAreTagged(t *testing.T) {
+	st := store.NewMem()
+	tab := create(t, st, keyed, "write-only=false", "tag.automatic-creation=batch", "tag.num-retained-max=1")
+	tagNow := func() []string {
+		names, err := tab.Snapshots().TagNames(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	load(t, tab, `{"k":1,"v":"a"}`) // no batch
+	if got := tagNow(); len(got) != 0 {
+		t.Error(got)
+	}
+	tagged(t, tab, "mine", table.TagOptions{})
+	for range 2 {
+		w := newWriter(t, tab, "")
+		if err := write(t, w, tab, `{"k":2,"v":"b"}`); err != nil {
+			t.Fatal(err)
+		}
+		msgs, err := w.Prepare(ctx, table.BatchIdentifier)
+		if err == nil {
+			err = w.Commit(ctx, table.BatchIdentifier, msgs)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := tagNow(); !slices.Equal(got, []string{"batch-write-2026-01-31", "mine"}) {
+		t.Error(got)
+	}
+}
+
+func TestPeriodsOfTagsThatCannotBe(t *testing.T) {
+	for option, word := range map[string]string{"tag.creation-delay=24 h": "shorter", "sink.process-time-zone=Mars/Base": "Mars/Base"} {
+		tab := create(t, store.NewMem(), keyed, "tag.automatic-creation=process-time", option)
+		_, err := tab.NewCommitter(ctx, "")
+		failsWith(t, err, table.ErrInvalid, word)
+	}
+}

@@ -73,6 +73,7 @@ func TestDefaultsArePaimons(t *testing.T) {
 		ReadBatchSize: 1024, SplitTargetSize: 128 << 20, SplitOpenFileCost: 4 << 20, FileIndexRead: true,
 		Lookup:                LookupOptions{MemoryBytes: 256 << 20, DiskBytes: math.MaxInt64, BlockBytes: 64 << 10, IndexRatio: 0.25, Retention: time.Hour, Compression: "zstd", ZstdLevel: 1, Bloom: true, BloomFPP: 0.05},
 		NullToNotNullDisabled: true,
+		Tags:                  TagOptions{Creation: "none", Period: 24 * time.Hour, Layout: "2006-01-02", Expire: true},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Options{})); diff != "" {
 		t.Error(diff)

@@ -18,8 +18,8 @@ type TagOptions struct {
 	Retained *time.Duration // how long a tag lives for which nothing else is said, nil for good
 	Expire   bool           // committers delete tags whose time is over
 	Batch    string         // name of the tag of a batch commit, "" for one with the date
-	zone     string         // whose clock periods go by, "" for the session's
-	foreign  bool           // code of others has to be told of tags
+	TimeZone string         // whose clock periods go by, "" for the session's: see Zone
+	Told     bool           // code of others has to be told of tags: see CheckMade
 }
 
 // tagLayouts are the names of tags by period and formatter.
@@ -58,11 +58,11 @@ func (o *Options) parseTags(r *optionReader) {
 	}
 	t.Expire = r.bool("tag.time-expire-enabled")
 	t.Batch = r.text("tag.batch.customized-name")
-	t.zone = r.text("sink.process-time-zone")
+	t.TimeZone = r.text("sink.process-time-zone")
 	if t.Creation == "watermark" {
-		t.zone = r.text("sink.watermark-time-zone")
+		t.TimeZone = r.text("sink.watermark-time-zone")
 	}
-	t.foreign = r.text("tag.callbacks") != "" || r.bool("tag.create-success-file")
+	t.Told = r.text("tag.callbacks") != "" || r.bool("tag.create-success-file")
 }
 
 // Check refuses what committers cannot make tags by.
@@ -80,7 +80,7 @@ func (t *TagOptions) Check() error {
 // CheckMade refuses to make or delete tags where more belongs to that than is
 // done here.
 func (t *TagOptions) CheckMade() error {
-	if t.foreign {
+	if t.Told {
 		return fault.Unsupported("making and deleting tags of a table with tag.callbacks or tag.create-success-file", "remove the options, or do it through Paimon")
 	}
 	return nil
@@ -88,10 +88,10 @@ func (t *TagOptions) CheckMade() error {
 
 // Zone is whose clock the periods go by, nil for the session's.
 func (t *TagOptions) Zone() (*time.Location, error) {
-	if t.zone == "" {
+	if t.TimeZone == "" {
 		return nil, nil
 	}
-	offset := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(t.zone, "UTC"), "GMT"), "UT")
+	offset := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(t.TimeZone, "UTC"), "GMT"), "UT")
 	for _, layout := range []string{"Z07:00", "-07", "-07:00", "-07:00:00"} {
 		if at, err := time.Parse(layout, offset); err == nil {
 			return at.Location(), nil
@@ -102,9 +102,9 @@ func (t *TagOptions) Zone() (*time.Location, error) {
 			return at.Location(), nil
 		}
 	}
-	zone, err := time.LoadLocation(t.zone)
+	zone, err := time.LoadLocation(t.TimeZone)
 	if err != nil {
-		return nil, fault.Invalid("the time zone of tags " + quoteShort(t.zone) + " is not known: use a name such as UTC or Europe/Berlin")
+		return nil, fault.Invalid("the time zone of tags " + quoteShort(t.TimeZone) + " is not known: use a name such as UTC or Europe/Berlin")
 	}
 	return zone, nil
 }

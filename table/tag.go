@@ -159,8 +159,8 @@ func (t *Table) publishTag(ctx context.Context, tag *snapshot.Tag) error {
 	return err
 }
 
-// DeleteTag removes a tag. When its snapshot has expired, so do the data and
-// metadata files that only the tag held. Errors: ErrNotFound without the tag.
+// DeleteTag removes a tag. Files that only it held are left for the cleaning of
+// orphans. Errors: ErrNotFound without the tag.
 func (t *Table) DeleteTag(ctx context.Context, name string) error {
 	err := t.options.Tags.CheckMade()
 	if err == nil {

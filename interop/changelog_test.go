@@ -112,7 +112,7 @@ func TestChangelogsAreThoseOfJava(t *testing.T) {
 		t.Run(producer, func(t *testing.T) {
 			each(t, run.java, 10, func(w *world) {
 				w.draw(func(t *randomTable) bool { return t.changelogs(producer) })
-				w.rand.maybe(3, "target-file-size", "2 kb", "20 kb")
+				delete(w.rand.options, "target-file-size") // sizes of files differ a little
 				java := w.twin()
 				w.create(true)
 				java.create(false)

@@ -150,11 +150,20 @@ func (a *app) createTable(ctx context.Context, c *catalog.Catalog, id catalog.Id
 	return a.say("created table "+id.String(), cell{"table", id.String()}, cell{"created", true})
 }
 
-// noteUnwritable says so of a table whose options leave its writing to others.
+// noteUnwritable says so of a table whose options leave its writing, or the
+// telling of its changes, to others.
 func (a *app) noteUnwritable(t *table.Table) {
-	if err := t.Options().CheckWrite(t.Schema()); err != nil {
+	o := t.Options()
+	if err := o.CheckWrite(t.Schema()); err != nil {
 		text := strings.NewReplacer(table.ErrUnsupported.Error()+": ", "", "\n", "; ").Replace(err.Error())
 		a.note("%s can be read here, but only other engines write it: %s", t.Name(), text)
+	}
+	if p := o.ChangelogProducer; o.WriteOnly && (p == "lookup" || p == "full-compaction") {
+		full := ""
+		if p == "full-compaction" {
+			full = " --full"
+		}
+		a.note("with write-only=true no writer of %s tells what changed: changelog-producer=%s does at each `tidelake compact %s%s`, or take write-only back", t.Name(), p, t.Name(), full)
 	}
 }
 

@@ -76,7 +76,7 @@ options: {bucket: 1}
 
 func ExampleParseOptions() {
 	o, err := schema.ParseOptions(map[string]string{
-		"bucket": "4", "write-buffer-size": "64 mb", "snapshot.time-retained": "1 d",
+		"bucket": "4", "write-buffer-size": "64 mb", "partition.expiration-time": "1 d",
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -88,7 +88,7 @@ func ExampleParseOptions() {
 	}
 	// Output:
 	// 4 67108864 parquet
-	// option snapshot.time-retained has no effect: steers expiry, which does not run here; engines that expire honour it
+	// option partition.expiration-time has no effect: steers the expiry of partitions, which does not run here; engines that expire partitions honour it, and DropPartitions drops them
 }
 
 func ExampleOptions_CheckWrite() {

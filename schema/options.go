@@ -96,6 +96,9 @@ type Options struct {
 	// Tags.
 	Tags TagOptions
 
+	// Expiring.
+	Expiry ExpiryOptions
+
 	// Committing.
 	CommitTimeout              time.Duration // 0 is unlimited
 	CommitMaxRetries           int

@@ -69,6 +69,7 @@ func TestDefaultsArePaimons(t *testing.T) {
 			Trigger: 5, StopTrigger: 8, SizeAmplification: 200, SizeRatio: 1, OffPeakStart: -1, OffPeakEnd: -1,
 			LookupMaxInterval: 10, LookupWait: true, MinFiles: 5, FileLimit: 100000, DeleteRatio: 0.2, Ordered: true,
 		},
+		Expiry:           ExpiryOptions{Snapshots: Retention{10, math.MaxInt32, time.Hour}, Limit: 50},
 		CommitMaxRetries: 10, CommitMinRetryWait: 10 * time.Millisecond, CommitMaxRetryWait: 10 * time.Second,
 		ReadBatchSize: 1024, SplitTargetSize: 128 << 20, SplitOpenFileCost: 4 << 20, FileIndexRead: true,
 		Lookup:                LookupOptions{MemoryBytes: 256 << 20, DiskBytes: math.MaxInt64, BlockBytes: 64 << 10, IndexRatio: 0.25, Retention: time.Hour, Compression: "zstd", ZstdLevel: 1, Bloom: true, BloomFPP: 0.05},
@@ -135,10 +136,10 @@ func TestMalformedValuesAreAllReported(t *testing.T) {
 			t.Errorf("%v lacks %s", err, key)
 		}
 	}
-	if _, err := ParseOptions(map[string]string{"snapshot.time-retained": "nonsense"}); err != nil {
+	if _, err := ParseOptions(map[string]string{"partition.expiration-time": "nonsense"}); err != nil {
 		t.Errorf("a value that nobody reads here must not stop an open: %v", err)
 	}
-	if err := CheckNewOptions(map[string]string{"snapshot.time-retained": "nonsense"}); err == nil {
+	if err := CheckNewOptions(map[string]string{"partition.expiration-time": "nonsense"}); err == nil {
 		t.Error("but setting it anew must")
 	}
 }
@@ -228,13 +229,13 @@ func TestWhatStopsReadingAndWriting(t *testing.T) {
 
 func TestWarningsNameUnknownAndIneffectiveOptions(t *testing.T) {
 	o, err := ParseOptions(map[string]string{
-		"my.note": "x", "bucket": "1", "snapshot.time-retained": "2 h", "snapshot.expire.limit": "50", "sink.parallelism": "3", "fields.a.stats-mode": "none",
+		"my.note": "x", "bucket": "1", "partition.expiration-time": "2 h", "partition.expiration-max-num": "100", "sink.parallelism": "3", "fields.a.stats-mode": "none",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := o.Warnings()
-	if len(got) != 2 || !strings.Contains(got[0], "my.note is unknown") || !strings.Contains(got[1], "snapshot.time-retained has no effect: ") {
+	if len(got) != 2 || !strings.Contains(got[0], "my.note is unknown") || !strings.Contains(got[1], "partition.expiration-time has no effect: ") {
 		t.Errorf("%q", got)
 	}
 }

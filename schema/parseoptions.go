@@ -185,6 +185,7 @@ func parseOptions(raw map[string]string) (*Options, []error) {
 	o.parseAltering(r)
 	o.parseEngine(r)
 	o.parseCommit(r)
+	o.parseExpiry(r)
 	o.parseReading(r)
 	o.parseConsumer(r)
 	o.parseTags(r)

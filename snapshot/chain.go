@@ -145,12 +145,17 @@ func (c *Chain) endOfList(ctx context.Context, pick func([]int64) int64) (*Snaps
 
 // ids lists the ids of all snapshots, ascending.
 func (c *Chain) ids(ctx context.Context) ([]int64, error) {
+	return c.numbered(ctx, c.dir(), snapshotPrefix)
+}
+
+// numbered lists the ids in the names of a directory's files, ascending.
+func (c *Chain) numbered(ctx context.Context, dir, prefix string) ([]int64, error) {
 	var ids []int64
-	for info, err := range c.st.List(ctx, c.dir()) {
+	for info, err := range c.st.List(ctx, dir) {
 		if err != nil {
-			return nil, fmt.Errorf("list snapshots: %w", err)
+			return nil, fmt.Errorf("list %s: %w", dir, err)
 		}
-		if id, ok := parseID(info.Name); ok && !info.Dir {
+		if id, ok := parseID(prefix, info.Name); ok && !info.Dir {
 			ids = append(ids, id)
 		}
 	}
@@ -159,8 +164,8 @@ func (c *Chain) ids(ctx context.Context) ([]int64, error) {
 }
 
 // parseID reads the id out of a file name; temporary files and hints have none.
-func parseID(name string) (int64, bool) {
-	digits, ok := strings.CutPrefix(name, snapshotPrefix)
+func parseID(prefix, name string) (int64, bool) {
+	digits, ok := strings.CutPrefix(name, prefix)
 	if !ok || digits == "" || digits[0] < '0' || digits[0] > '9' {
 		return 0, false
 	}

@@ -29,8 +29,12 @@ func (c *Chain) hint(ctx context.Context, name string) int64 {
 // writeHint replaces a hint file. A failure is no failure of the commit before
 // it: readers then list.
 func (c *Chain) writeHint(ctx context.Context, name string, id int64) {
+	c.hintAt(ctx, c.dir(), name, id)
+}
+
+func (c *Chain) hintAt(ctx context.Context, dir, name string, id int64) {
 	for range 2 {
-		if c.st.Write(ctx, c.dir()+"/"+name, strconv.AppendInt(nil, id, 10)) == nil {
+		if c.st.Write(ctx, dir+"/"+name, strconv.AppendInt(nil, id, 10)) == nil {
 			return
 		}
 	}

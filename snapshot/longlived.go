@@ -3,9 +3,7 @@ package snapshot
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/tidelake/tidelake/internal/fault"
 )
@@ -42,16 +40,31 @@ func (c *Chain) LongLived(ctx context.Context, id int64) (*Snapshot, error) {
 
 // LongLivedIDs lists the expired snapshots whose changes are kept, ascending.
 func (c *Chain) LongLivedIDs(ctx context.Context) ([]int64, error) {
-	var ids []int64
-	for info, err := range c.st.List(ctx, c.changelogDir()) {
-		if err != nil {
-			return nil, fmt.Errorf("list changelogs: %w", err)
-		}
-		digits, ok := strings.CutPrefix(info.Name, changelogPrefix)
-		if id, ok2 := parseID(snapshotPrefix + digits); ok && ok2 && !info.Dir {
-			ids = append(ids, id)
-		}
+	return c.numbered(ctx, c.changelogDir(), changelogPrefix)
+}
+
+// KeepChangelog puts a copy of a snapshot aside. Call it before the snapshot's
+// file is deleted; doing it twice does no harm.
+func (c *Chain) KeepChangelog(ctx context.Context, s *Snapshot) error {
+	copied := *s
+	copied.UUID, copied.WriterVersion, copied.Operation = "", "", "" // as Paimon leaves them out
+	if err := c.st.Write(ctx, c.LongLivedPath(s.ID), copied.Marshal()); err != nil {
+		return fmt.Errorf("keep changelog %d: %w", s.ID, err)
 	}
-	slices.Sort(ids)
-	return ids, nil
+	c.hintAt(ctx, c.changelogDir(), latestHint, s.ID)
+	return nil
+}
+
+// IDs lists the ids of all snapshots, ascending. Expiry may take some of them
+// away before they are read.
+func (c *Chain) IDs(ctx context.Context) ([]int64, error) { return c.ids(ctx) }
+
+// Began tells readers that the chain, or what is kept of expired snapshots,
+// begins with id now. It is a hint, and a failure to leave it is none of expiry.
+func (c *Chain) Began(ctx context.Context, changelogs bool, id int64) {
+	dir := c.dir()
+	if changelogs {
+		dir = c.changelogDir()
+	}
+	c.hintAt(ctx, dir, earliestHint, id)
 }

@@ -28,8 +28,9 @@ type Committer struct {
 	// published is told the ids and the files of every commit.
 	published func(ids []int64, msgs []CommitMessage, whole bool)
 	// lost is told the compactions that came too late.
-	lost func(msgs []CommitMessage)
-	tags autoTags
+	lost   func(msgs []CommitMessage)
+	tags   autoTags
+	expiry commitExpiry
 }
 
 // NewCommitter opens a committer for a commit user; "" is a fresh random one.
@@ -56,7 +57,8 @@ func (t *Table) NewCommitter(_ context.Context, user string) (*Committer, error)
 	if err != nil {
 		return nil, t.wrap("open committer", err)
 	}
-	c := &Committer{table: t, inner: inner, newest: newest, user: user, tags: tags}
+	c := &Committer{table: t, inner: inner, newest: newest, user: user, tags: tags,
+		expiry: commitExpiry{on: !t.options.WriteOnly}}
 	if fresh {
 		c.next = 1
 	}
@@ -96,6 +98,10 @@ func (c *Committer) NextIdentifier(ctx context.Context) (int64, error) {
 // left in place; prepare again), or when all that was to commit were compactions
 // that came too late; ErrUncertain when the store did not answer, in which case
 // the same call, repeated by any process, settles it.
+//
+// Unless the table is write-only, snapshots that its options do not keep any
+// longer expire after it, as many as a short time allows. An error of that is
+// only logged.
 func (c *Committer) Commit(ctx context.Context, identifier int64, msgs []CommitMessage) error {
 	_, err := c.commit(ctx, identifier, msgs)
 	return err
@@ -198,6 +204,7 @@ func (c *Committer) settle(ctx context.Context, op string, identifier int64, msg
 		c.published(ids, msgs, op == "commit" && len(ids) == snapshotsOf(msgs))
 	}
 	c.tags.after(ctx, identifier, ids)
+	c.expire(ctx, ids)
 	return nil
 }
 

@@ -122,6 +122,7 @@ func (j *compactJob) run(ctx context.Context) error {
 // begin makes the committer of a job that has something to do.
 func (j *compactJob) begin(ctx context.Context) (err error) {
 	if j.commits, err = j.table.NewCommitter(ctx, ""); err == nil {
+		j.commits.expiry.on = true // a job does for write-only writers what they leave out
 		j.commits.lost = func(msgs []CommitMessage) { j.lost = append(j.lost, msgs...) }
 	}
 	return err

@@ -54,6 +54,7 @@ func (t *Table) compactPostponed(ctx context.Context, o CompactOptions) (report 
 		return report, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
+	w.commits.expiry.on = true // as after any job of compaction
 	var gone []CommitMessage
 	for _, m := range waiting {
 		if err := s.replay(ctx, w, m.Partition, m.CompactBefore); err != nil {
@@ -168,6 +169,9 @@ func (c *Committer) publishMoved(ctx context.Context, gone, made []CommitMessage
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, err := c.inner.Commit(ctx, changes)
+	ids, err := c.inner.Commit(ctx, changes)
+	if err == nil {
+		c.expire(ctx, ids)
+	}
 	return err
 }

@@ -1,5 +1,7 @@
 package table
 
+import "github.com/tidelake/tidelake/manifest"
+
 // SetMinRangeRows lets small tables be cut in ranges; call what it returns in the end.
 func SetMinRangeRows(n int64) (restore func()) {
 	before := minRangeRows
@@ -27,3 +29,6 @@ func FillDisk(w *Writer) (spilled int64) {
 	s.most = s.end
 	return s.end
 }
+
+// FileInfoOf tells where a file lies.
+func (t *Table) FileInfoOf(e manifest.Entry) (FileInfo, error) { return t.fileInfo(e) }

@@ -90,11 +90,11 @@ func (s *Scan) Plan(ctx context.Context) ([]Split, error) {
 	}
 	entries, err := s.table.liveFiles(ctx, s.snapshot, s.limited(s.pruning(ctx)))
 	if err != nil {
-		return nil, s.table.wrap("plan", err)
+		return nil, s.table.wrap("plan", s.whyMissing(ctx, err))
 	}
 	vectors, err := s.table.vectorsAt(ctx, s.snapshot)
 	if err != nil {
-		return nil, s.table.wrap("plan", err)
+		return nil, s.table.wrap("plan", s.whyMissing(ctx, err))
 	}
 	byBucket := make(map[bucketKey][]manifest.DataFile)
 	for _, e := range entries {
@@ -108,7 +108,7 @@ func (s *Scan) Plan(ctx context.Context) ([]Split, error) {
 	for _, key := range s.table.sortedBuckets(byBucket) {
 		files, err := s.splitBucket(ctx, key, byBucket[key], vectors[key])
 		if err != nil {
-			return nil, s.table.wrap("plan", err)
+			return nil, s.table.wrap("plan", s.whyMissing(ctx, err))
 		}
 		splits = append(splits, files...)
 	}

@@ -197,7 +197,7 @@ func (s *Scan) ReadSplits(ctx context.Context, splits []Split) iter.Seq2[arrow.R
 		}
 		for rec, err := range read(ctx, splits) {
 			if err != nil {
-				yield(nil, s.table.wrap("scan", err))
+				yield(nil, s.table.wrap("scan", s.whyMissing(ctx, err)))
 				return
 			}
 			if s.options.Limit > 0 && rec.NumRows() >= left {

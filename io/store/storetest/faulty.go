@@ -344,3 +344,6 @@ func Quota(bytes int64) Hook {
 		return Outcome{}
 	}
 }
+
+// Unwrap is the store below.
+func (f *FaultyStore) Unwrap() store.Store { return f.Store }

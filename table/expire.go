@@ -174,8 +174,13 @@ func (r *retained) ends(latest, earliest, next, limit int64) (low, end int64) {
 // consumer is the first snapshot that a consumer has still to read, the largest
 // number when there is none.
 func (e *expirer) consumer(ctx context.Context) (next int64, err error) {
-	next, id, err := e.table.firstConsumed(ctx)
-	e.report.HeldBy = id
+	all, err := snapshot.NewConsumers(e.chain, e.table.world.Sleep).All(ctx)
+	next = math.MaxInt64
+	for _, c := range all {
+		if c.Next < next {
+			next, e.report.HeldBy = c.Next, c.ID
+		}
+	}
 	return next, err
 }
 

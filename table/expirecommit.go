@@ -44,12 +44,21 @@ func (c *Committer) expire(ctx context.Context, ids []int64) {
 	if !x.on || len(ids) == 0 || ctx.Err() != nil || x.quiet(t, slices.Max(ids)) {
 		return
 	}
+	var err error
+	if x.oldest == nil {
+		if x.oldest, err = t.chain.Earliest(ctx); err == nil && x.quiet(t, slices.Max(ids)) {
+			return
+		}
+	}
 	e := t.newExpirer(ExpireOptions{Limit: t.options.Expiry.Limit})
 	start := t.world.Clock()
 	e.spent = func() bool {
 		return e.remover.files >= commitExpiryFiles || t.world.Clock().Sub(start) >= commitExpiryTime
 	}
-	if err := errors.Join(e.run(ctx), e.remover.close()); err != nil {
+	if err == nil {
+		err = errors.Join(e.run(ctx), e.remover.close())
+	}
+	if err != nil {
 		t.world.Logger.Warn("old snapshots were not removed; the next commit tries again", "table", t.name, "error", err)
 		x.oldest = nil
 		return

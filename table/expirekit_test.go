@@ -12,6 +12,7 @@ import (
 	"github.com/tidelake/tidelake/io/store"
 	"github.com/tidelake/tidelake/io/store/storetest"
 	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/schema"
 	"github.com/tidelake/tidelake/snapshot"
 	"github.com/tidelake/tidelake/table"
 )
@@ -250,3 +251,20 @@ func states(t testing.TB, tab *table.Table) map[int64][]string {
 }
 
 func last(n int) table.ExpireOptions { return table.ExpireOptions{RetainMin: n, RetainMax: n} }
+
+// alterOption sets an option; for an empty value, one that lets snapshots go at once.
+func alterOption(t testing.TB, tab *table.Table, key, value string) {
+	t.Helper()
+	if value == "" {
+		value = "1"
+	}
+	if _, err := tab.Alter(ctx, schema.SetOption{Key: key, Value: value}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copyOf is a store with the same files.
+func copyOf(t *testing.T, from store.Store) store.Store {
+	t.Helper()
+	return clone(t, from, func(_ string, data []byte) ([]byte, bool) { return data, true })
+}

@@ -61,7 +61,7 @@ var apart = map[string]string{
 	"bucket_double": "-0.0 and 0.0 are one key here, two in Java",
 	"bucket_float":  "-0.0 and 0.0 are one key here, two in Java",
 
-	"changelog_decoupled": "its first snapshots have expired",
+	"changelog_decoupled": "its first snapshots have expired: TestExpiryOfJavaReplayed",
 	"changelog_first_row": "rows show once they are compacted: TestCompactionsOfJavaReplayed",
 
 	"first_row":               "rows show once they are compacted: TestCompactionsOfJavaReplayed",

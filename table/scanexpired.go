@@ -12,7 +12,7 @@ import (
 // whyMissing makes an error about a missing file say that the snapshot has
 // expired, or is just expiring; others it leaves as they are.
 func (s *Scan) whyMissing(ctx context.Context, err error) error {
-	if !isNotFound(err) || s.snapshot == nil {
+	if !isNotFound(err) || s.snapshot == nil || s.options.Tag != "" {
 		return err
 	}
 	id := s.snapshot.ID

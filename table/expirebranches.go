@@ -32,10 +32,13 @@ func (e *expirer) notOfBranches(ctx context.Context, dead []deadFile) ([]deadFil
 // snapshot and its tags hold, and what anything after that has added.
 func (e *expirer) countBranch(ctx context.Context, b *snapshot.Chain, used map[string]int) error {
 	return eachRoot(ctx, b, func(root *snapshot.Snapshot, kind rootKind, first bool) error {
-		if kind == rootTag || kind == rootSnapshot && first {
-			return e.countLive(ctx, root, used)
-		}
 		lists := []string{root.DeltaManifestList, root.ChangelogManifestList}
+		if kind == rootTag || kind == rootSnapshot && first {
+			if err := e.countLive(ctx, root, used); err != nil || kind == rootTag {
+				return err
+			}
+			lists = lists[1:]
+		}
 		for _, list := range lists {
 			if list == "" {
 				continue

@@ -65,7 +65,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: a feature that is not bu
 	f.StringVar(&a.zone, "time-zone", "UTC", "session time zone: times without an offset, LTZ partitions, times in listings")
 	f.BoolVar(&a.json, "json", false, "print JSON lines instead of tables and sentences")
 	f.BoolVar(&a.outside, "allow-outside-roots", false, "read data files that a table declares outside the warehouse")
-	root.AddCommand(quickstartCommand(a), dbCommand(a), tableCommand(a), alterCommand(a), writeCommand(a), deleteCommand(a), updateCommand(a), readCommand(a), getCommand(a), compactCommand(a), tagCommand(a), branchCommand(a), rollbackCommand(a), consumerCommand(a), checkCommand(a), versionCommand(a))
+	root.AddCommand(quickstartCommand(a), dbCommand(a), tableCommand(a), alterCommand(a), writeCommand(a), deleteCommand(a), updateCommand(a), readCommand(a), getCommand(a), compactCommand(a), tagCommand(a), branchCommand(a), rollbackCommand(a), consumerCommand(a), expireCommand(a), cleanCommand(a), checkCommand(a), versionCommand(a))
 	root.AddCommand(tailCommand(a))
 	root.AddCommand(inspectCommands(a)...)
 	root.AddCommand(diffCommand(a))

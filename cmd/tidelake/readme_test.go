@@ -54,7 +54,7 @@ func TestShownCommandsParse(t *testing.T) {
 		for _, m := range shown.FindAllStringSubmatch(text, -1) {
 			line, _, _ := strings.Cut(m[1], "  #")
 			args := words(t, line)
-			if end := slices.IndexFunc(args, func(w string) bool { return w == ">" || w == "|" }); end >= 0 {
+			if end := slices.IndexFunc(args, func(w string) bool { return w == ">" || w == ">>" || w == "|" }); end >= 0 {
 				args = args[:end]
 			}
 			lines++

@@ -49,11 +49,11 @@ func TestATagWithoutATimeIsTheSnapshotByteForByte(t *testing.T) {
 
 func TestTagsLiveAsLongAsTheyAreSaidTo(t *testing.T) {
 	st := store.NewMem()
-	tab := three(t, st, "tag.default-time-retained=1 h")
+	three(t, st, "tag.default-time-retained=1 h")
 	w, _ := world(t)
 	now := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
 	w.Clock = func() time.Time { return now }
-	tab = reopenIn(t, st, w)
+	tab := reopenIn(t, st, w)
 	tagged(t, tab, "hour", table.TagOptions{})
 	tagged(t, tab, "day", table.TagOptions{Retained: 24 * time.Hour})
 	tagged(t, tab, "ever", table.TagOptions{Retained: -1})

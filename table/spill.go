@@ -117,15 +117,15 @@ func (s *spillFile) write(ctx context.Context, rows rowSource) (*spilledRun, err
 		if errors.Is(err, io.EOF) {
 			return run, nil
 		}
-		if err == nil {
-			err = ctx.Err()
-		}
 		if err != nil {
 			return nil, err
 		}
 		run.schema = rec.Schema()
 		n, step := int(rec.NumRows()), s.blockRows(rec)
 		for at := 0; at < n && err == nil; at += step {
+			if err = ctx.Err(); err != nil {
+				break
+			}
 			end := min(at+step, n)
 			if block, err = rowblock.Append(block[:0], rec, at, end); err != nil {
 				break

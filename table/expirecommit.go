@@ -55,6 +55,9 @@ func (c *Committer) expire(ctx context.Context, ids []int64) {
 	e.spent = func() bool {
 		return e.remover.files >= commitExpiryFiles || t.world.Clock().Sub(start) >= commitExpiryTime
 	}
+	if idle := t.options.Consumer.Expiration; err == nil && idle > 0 { // before what they hold back
+		_, err = t.consumers().Expire(ctx, t.world.Clock().Add(-idle), false)
+	}
 	if err == nil {
 		err = errors.Join(e.run(ctx), e.remover.close())
 	}

@@ -230,3 +230,25 @@ func TestAStreamThatWaitsRefreshesItsConsumer(t *testing.T) {
 	}
 	wantRecorded(t, tab, 2)
 }
+
+// Readers that are gone hold back expiry for consumer.expiration-time and no longer.
+func TestACommitForgetsConsumersThatAreGone(t *testing.T) {
+	for expiration, left := range map[string]int64{"1h": 3, "100000d": 1} {
+		st, err := store.NewLocal(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		create(t, st, compacting, "consumer.expiration-time="+expiration, "snapshot.num-retained.min=1", "snapshot.num-retained.max=1")
+		w, _ := world(t)
+		w.Clock = func() time.Time { return time.Now().Add(1000 * time.Hour) }
+		tab := reopenIn(t, st, w)
+		if err := tab.ResetConsumer(ctx, "gone", 1); err != nil {
+			t.Fatal(err)
+		}
+		grow(t, tab, 3)
+		first, err := tab.Snapshots().Earliest(ctx)
+		if err != nil || first.ID != left {
+			t.Errorf("with %s the oldest snapshot is %+v, want %d: %v", expiration, first, left, err)
+		}
+	}
+}

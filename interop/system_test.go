@@ -24,6 +24,9 @@ var metadata = []string{"snapshots", "schemas", "options", "files", "manifests",
 func TestSystemTablesAreJavas(t *testing.T) {
 	each(t, run.java, 30, func(w *world) {
 		w.filled(w.half())
+		if w.latest() == 0 {
+			return // nothing to tag
+		}
 		w.javaRuns("tag", "create", "--name", "first")
 		w.perform(w.half(), w.step())
 		w.javaRuns("branch", "create", "--name", "b", "--tag", "first")

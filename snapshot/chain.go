@@ -56,10 +56,14 @@ func (c *Chain) Get(ctx context.Context, id int64) (*Snapshot, error) {
 
 // read is Get with the bytes of the file.
 func (c *Chain) read(ctx context.Context, id int64) (*Snapshot, []byte, error) {
-	path := c.Path(id)
+	return c.readFile(ctx, "snapshot", c.Path(id), id)
+}
+
+// readFile reads a file that holds the snapshot of an id; what names it in errors.
+func (c *Chain) readFile(ctx context.Context, what, path string, id int64) (*Snapshot, []byte, error) {
 	data, err := c.st.ReadAll(ctx, path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read snapshot %d: %w", id, err)
+		return nil, nil, fmt.Errorf("read %s %d: %w", what, id, err)
 	}
 	s, err := Parse(path, data)
 	if err != nil {

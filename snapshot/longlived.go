@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-
-	"github.com/tidelake/tidelake/internal/fault"
 )
 
 // Where changelogs are kept longer than snapshots, expiry puts a copy of each
@@ -23,19 +21,8 @@ func (c *Chain) LongLivedPath(id int64) string {
 // LongLived reads what is kept of an expired snapshot for readers of changes:
 // fault.ErrNotFound when nothing is.
 func (c *Chain) LongLived(ctx context.Context, id int64) (*Snapshot, error) {
-	path := c.LongLivedPath(id)
-	data, err := c.st.ReadAll(ctx, path)
-	if err != nil {
-		return nil, fmt.Errorf("read changelog %d: %w", id, err)
-	}
-	s, err := Parse(path, data)
-	if err != nil {
-		return nil, err
-	}
-	if s.ID != id {
-		return nil, fault.Corrupt(path, fmt.Sprintf("the file says that it is snapshot %d", s.ID), nil)
-	}
-	return s, nil
+	s, _, err := c.readFile(ctx, "changelog", c.LongLivedPath(id), id)
+	return s, err
 }
 
 // LongLivedIDs lists the expired snapshots whose changes are kept, ascending.

@@ -87,11 +87,7 @@ func (t *Table) committed(ctx context.Context, msgs []CommitMessage) (in, out []
 	if err != nil || at == nil {
 		return nil, msgs, err
 	}
-	keys := make([]bucketKey, len(msgs))
-	for i := range msgs {
-		keys[i] = bucketKey{string(msgs[i].Partition), msgs[i].Bucket}
-	}
-	live, err := t.liveFiles(ctx, at, t.filterBuckets(keys))
+	live, err := t.liveFiles(ctx, at, t.filterBuckets(bucketsOf(msgs)))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -53,11 +53,7 @@ func (t *Table) overtaken(ctx context.Context, msgs []CommitMessage) (late, rest
 	}
 	live := map[bucketKey][]manifest.DataFile{}
 	if at != nil {
-		keys := make([]bucketKey, len(msgs))
-		for i := range msgs {
-			keys[i] = bucketKey{string(msgs[i].Partition), msgs[i].Bucket}
-		}
-		entries, err := t.liveFiles(ctx, at, t.filterBuckets(keys))
+		entries, err := t.liveFiles(ctx, at, t.filterBuckets(bucketsOf(msgs)))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -67,7 +63,7 @@ func (t *Table) overtaken(ctx context.Context, msgs []CommitMessage) (late, rest
 		}
 	}
 	for i := range msgs {
-		if t.fits(live[bucketKey{string(msgs[i].Partition), msgs[i].Bucket}], &msgs[i]) {
+		if t.fits(live[msgs[i].key()], &msgs[i]) {
 			rest = append(rest, msgs[i])
 		} else {
 			late = append(late, msgs[i])

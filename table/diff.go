@@ -92,19 +92,11 @@ func (d *Diff) Schema() *arrow.Schema {
 // next step: Retain it to keep it. An error ends the sequence.
 func (d *Diff) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
-		left := d.limit
-		for rec, err := range d.all(ctx) {
+		for rec, err := range limited(d.limit, d.all(ctx)) {
 			if err != nil {
 				yield(nil, d.base.table.wrap("diff", err))
 				return
 			}
-			if d.limit > 0 && rec.NumRows() >= left {
-				last := rec.NewSlice(0, left)
-				yield(last, nil)
-				last.Release()
-				return
-			}
-			left -= rec.NumRows()
 			if !yield(rec, nil) {
 				return
 			}
@@ -201,12 +193,7 @@ func (d *Diff) newFiles(ctx context.Context, yield func(arrow.RecordBatch, error
 	s := d.base
 	s.snapshot = d.stretch.after
 	s.with(d.columns)
-	before, err := d.files(ctx, d.stretch.before)
-	if err != nil {
-		yield(nil, err)
-		return
-	}
-	after, err := d.files(ctx, d.stretch.after)
+	before, after, err := d.bothFiles(ctx)
 	if err != nil {
 		yield(nil, err)
 		return

@@ -36,6 +36,14 @@ type versionFiles struct {
 	vectors map[bucketKey]bucketVectors
 }
 
+// bothFiles are the files of both versions.
+func (d *Diff) bothFiles(ctx context.Context) (before, after *versionFiles, err error) {
+	if before, err = d.files(ctx, d.stretch.before); err == nil {
+		after, err = d.files(ctx, d.stretch.after)
+	}
+	return before, after, err
+}
+
 // files finds the files of a version that may hold rows of the result; nil has none.
 func (d *Diff) files(ctx context.Context, at *snapshot.Snapshot) (*versionFiles, error) {
 	v := &versionFiles{files: make(map[bucketKey][]manifest.DataFile)}
@@ -133,12 +141,7 @@ func (d *Diff) units(key bucketKey, before, after *versionFiles) (units []diffUn
 
 // compared reads both versions and yields what differs.
 func (d *Diff) compared(ctx context.Context, yield func(arrow.RecordBatch, error) bool) {
-	before, err := d.files(ctx, d.stretch.before)
-	if err != nil {
-		yield(nil, err)
-		return
-	}
-	after, err := d.files(ctx, d.stretch.after)
+	before, after, err := d.bothFiles(ctx)
 	if err != nil {
 		yield(nil, err)
 		return

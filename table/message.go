@@ -48,6 +48,16 @@ func (m *CommitMessage) empty() bool {
 	return !m.bringsRows() && !m.compacts()
 }
 
+func (m *CommitMessage) key() bucketKey { return bucketKey{string(m.Partition), m.Bucket} }
+
+func bucketsOf(msgs []CommitMessage) []bucketKey {
+	keys := make([]bucketKey, len(msgs))
+	for i := range msgs {
+		keys[i] = msgs[i].key()
+	}
+	return keys
+}
+
 // bringsRows tells that there is something for the first of the two snapshots.
 func (m *CommitMessage) bringsRows() bool {
 	return len(m.NewFiles)+len(m.DeletedFiles)+len(m.NewChangelog)+len(m.Index) > 0

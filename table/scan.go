@@ -190,24 +190,40 @@ func (s *Scan) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] 
 // for the same snapshot; see Batches.
 func (s *Scan) ReadSplits(ctx context.Context, splits []Split) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
-		left := s.options.Limit
 		read := s.inOrder
 		if s.options.AnyOrder {
 			read = s.inAnyOrder
 		}
-		for rec, err := range read(ctx, splits) {
+		for rec, err := range limited(s.options.Limit, read(ctx, splits)) {
 			if err != nil {
 				yield(nil, s.table.wrap("scan", s.whyMissing(ctx, err)))
 				return
 			}
-			if s.options.Limit > 0 && rec.NumRows() >= left {
+			if !yield(rec, nil) {
+				return
+			}
+		}
+	}
+}
+
+// limited ends batches after so many rows; 0 is no limit.
+func limited(limit int64, batches iter.Seq2[arrow.RecordBatch, error]) iter.Seq2[arrow.RecordBatch, error] {
+	if limit <= 0 {
+		return batches
+	}
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		left := limit
+		for rec, err := range batches {
+			if err == nil && rec.NumRows() >= left {
 				last := rec.NewSlice(0, left)
 				yield(last, nil)
 				last.Release()
 				return
 			}
-			left -= rec.NumRows()
-			if !yield(rec, nil) {
+			if err == nil {
+				left -= rec.NumRows()
+			}
+			if !yield(rec, err) {
 				return
 			}
 		}

@@ -87,7 +87,7 @@ func (s *sequences) published(ids []int64, msgs []CommitMessage, whole bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range msgs {
-		key := bucketKey{string(msgs[i].Partition), msgs[i].Bucket}
+		key := msgs[i].key()
 		for _, f := range msgs[i].made() {
 			s.known[key] = max(s.known[key], f.MaxSequence+1)
 		}

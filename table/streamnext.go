@@ -63,16 +63,7 @@ func (s *Stream) stateOf(ctx context.Context, id int64) (*snapshot.Snapshot, err
 	if !isExpired(err) {
 		return snap, err
 	}
-	tags, err2 := s.table.chain.Tags(ctx)
-	if err2 != nil {
-		return nil, err2
-	}
-	for _, tag := range tags {
-		if tag.ID == id {
-			return &tag.Snapshot, nil
-		}
-	}
-	return nil, err
+	return s.table.taggedSnapshot(ctx, id, err)
 }
 
 // past tells that a snapshot's watermark is beyond the stream's bound.

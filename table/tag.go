@@ -129,7 +129,8 @@ func (t *Table) wallClock() time.Time {
 	return onWall(t.world.Clock(), t.settings.TimeZone)
 }
 
-// taggedSnapshot is the snapshot of an id that a tag holds.
+// taggedSnapshot is the snapshot of an id that a tag holds; cause is the error
+// where none does.
 func (t *Table) taggedSnapshot(ctx context.Context, id int64, cause error) (*snapshot.Snapshot, error) {
 	tags, err := t.chain.Tags(ctx)
 	if err != nil {

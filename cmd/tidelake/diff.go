@@ -127,18 +127,13 @@ func (a *app) diff(ctx context.Context, t *table.Table, system string, o table.S
 	if err != nil {
 		return err
 	}
-	if f.count {
-		n, err := d.Count(ctx)
-		if err != nil {
-			return err
-		}
-		return a.say(strconv.FormatInt(n, 10), cell{"count", n})
-	}
-	return a.print(ctx, changedRows{d}, f.format)
+	return a.show(ctx, changedRows{d}, f)
 }
 
 // changedRows are changes with their kinds as text, in a first column.
 type changedRows struct{ diff *table.Diff }
+
+func (c changedRows) Count(ctx context.Context) (int64, error) { return c.diff.Count(ctx) }
 
 func (c changedRows) Fields() []schema.Field {
 	kind := schema.Field{ID: schema.NoID, Name: "_kind", Type: schema.Type{Kind: schema.VarChar, Length: schema.MaxLength}}

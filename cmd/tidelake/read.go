@@ -200,14 +200,19 @@ func (a *app) read(ctx context.Context, t *table.Table, system string, o table.S
 	if err != nil {
 		return err
 	}
-	if f.count {
-		n, err := s.Count(ctx)
-		if err != nil {
-			return err
-		}
-		return a.say(strconv.FormatInt(n, 10), cell{"count", n})
+	return a.show(ctx, s, f)
+}
+
+// show prints rows, or how many they are.
+func (a *app) show(ctx context.Context, s countedRows, f readFlags) error {
+	if !f.count {
+		return a.print(ctx, s, f.format)
 	}
-	return a.print(ctx, s, f.format)
+	n, err := s.Count(ctx)
+	if err != nil {
+		return err
+	}
+	return a.say(strconv.FormatInt(n, 10), cell{"count", n})
 }
 
 // print writes rows to standard output.

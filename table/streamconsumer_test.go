@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -129,15 +130,15 @@ func TestProgressAtLeastOnceIsRecordedNowAndThen(t *testing.T) {
 	tab := create(t, st, keyed, "consumer-id=c", "consumer.mode=at-least-once")
 	grow(t, tab, 5)
 	w, _ := world(t)
-	now := time.UnixMilli(1_800_000_000_000)
-	w.Clock = func() time.Time { return now }
+	var passed atomic.Int64 // the stream reads ahead beside the test
+	w.Clock = func() time.Time { return time.UnixMilli(1_800_000_000_000).Add(time.Duration(passed.Load())) }
 	tab = reopenIn(t, st, w)
 	s := following(t, tab, table.StreamOptions{Snapshot: 1, UntilSnapshot: 5})
 	read(t, s, func(id int64, _ bool) bool {
 		switch id {
 		case 3:
 			wantRecorded(t, tab, 1) // no second has passed
-			now = now.Add(time.Second)
+			passed.Add(int64(time.Second))
 		case 4:
 			wantRecorded(t, tab, 4)
 		}
@@ -207,13 +208,13 @@ func TestAStreamThatWaitsRefreshesItsConsumer(t *testing.T) {
 	grow(t, tab, 1)
 	count := store.Counting(st)
 	w, _ := world(t)
-	now := time.UnixMilli(1_800_000_000_000)
+	var minutes atomic.Int64
 	enough := errors.New("enough")
-	waits := 0
-	w.Clock = func() time.Time { return now }
+	w.Clock = func() time.Time {
+		return time.UnixMilli(1_800_000_000_000).Add(time.Duration(minutes.Load()) * time.Minute)
+	}
 	w.Sleep = func(context.Context, time.Duration) error {
-		now = now.Add(time.Minute)
-		if waits++; waits > 250 {
+		if minutes.Add(1) > 250 {
 			return enough
 		}
 		return nil

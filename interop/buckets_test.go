@@ -38,6 +38,7 @@ func TestDynamicBucketsAlike(t *testing.T) {
 			return !t.has("ignore-delete") && !t.has("ignore-update-before") && t.dynamic()
 		})
 		w.rand.options["write-only"] = "true"
+		delete(w.rand.options, "dynamic-bucket.max-buckets") // Java draws lots once all are full
 		other := w.twin()
 		w.create(true)
 		other.create(false)

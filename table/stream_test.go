@@ -434,6 +434,7 @@ func TestAStreamRefusesWhatCannotBe(t *testing.T) {
 		{table.StreamOptions{Snapshot: 7}, table.ErrNotFound, "the newest is 5"},
 		{table.StreamOptions{Snapshot: -1}, table.ErrInvalid, "begin at 1"},
 		{table.StreamOptions{Tag: "x"}, table.ErrNotFound, "x"},
+		{table.StreamOptions{UntilSnapshot: 3}, table.ErrInvalid, "ends with snapshot 3"},
 		{table.StreamOptions{Mode: "sideways"}, table.ErrInvalid, "latest-full"},
 		{table.StreamOptions{Mode: table.Latest, Snapshot: 1}, table.ErrInvalid, "takes no snapshot"},
 		{table.StreamOptions{Mode: table.FromTimestamp}, table.ErrInvalid, "takes a time"},

@@ -2,14 +2,25 @@ package table
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/snapshot"
 )
 
-// begin finds where a stream begins (streaming format, section 8.2).
+// begin finds where a stream begins that nothing goes before.
 func (s *Stream) begin(ctx context.Context) (position, error) {
+	at, err := s.first(ctx)
+	if last := s.options.UntilSnapshot; err == nil && at.full && last > 0 && at.next > last {
+		return at, &fault.Error{Class: fault.ErrInvalid, Detail: fmt.Sprintf("the full picture would be of snapshot %d, and the stream ends with snapshot %d", at.next, last),
+			Hint: "begin with the full picture of an older snapshot or with changes, or end later"}
+	}
+	return at, err
+}
+
+// first is the position that the options ask for (streaming format, section 8.2).
+func (s *Stream) first(ctx context.Context) (position, error) {
 	latest, err := s.table.chain.Latest(ctx)
 	if err != nil {
 		return position{}, err

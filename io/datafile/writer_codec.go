@@ -101,9 +101,10 @@ func packGzip(dst, src []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// lz4BlockBytes is how much of a page one block holds: Hadoop's decompressor has
-// buffers of 256 KiB and cannot take larger blocks.
-const lz4BlockBytes = 128 << 10
+// lz4BlockBytes is how much of a page one block holds, as Hadoop has it: what
+// surely fits its buffers of 256 KiB when it does not get smaller. Some readers
+// (the Rust library's) cannot go on behind a page's first block.
+const lz4BlockBytes = 256<<10 - (256<<10)/255 - 16
 
 // packLZ4 writes what parquet-mr calls LZ4, which is Hadoop's framing:
 //

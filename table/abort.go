@@ -3,7 +3,6 @@ package table
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/manifest"
@@ -11,15 +10,15 @@ import (
 
 // Abort deletes the files of messages that will never be committed. Call it
 // only when their commit was never tried or failed with ErrConflict: after
-// ErrUncertain a snapshot may name them. Messages whose files are in the newest
-// snapshot, because another call has committed them, are left as they are and
-// make the error ErrInvalid.
+// ErrUncertain a snapshot may name them. Messages that are found to be in the
+// table, because another call has committed them, are left as they are and make
+// the error ErrInvalid.
 func (t *Table) Abort(ctx context.Context, msgs []CommitMessage) error {
-	in, out, err := t.committed(ctx, msgs)
+	in, out, unknown, err := t.committed(ctx, msgs)
 	if err != nil {
 		return t.wrap("abort", err)
 	}
-	if err = t.abort(ctx, out); len(in) > 0 {
+	if err = t.abort(ctx, append(out, unknown...)); len(in) > 0 {
 		err = errors.Join(err, t.wrap("abort", &fault.Error{Class: fault.ErrInvalid, File: namesOf(&in[0])[0], Detail: "it was committed, and is kept"}))
 	}
 	return err
@@ -49,9 +48,12 @@ func (t *Table) abort(ctx context.Context, msgs []CommitMessage) error {
 // before, under another user or identifier.
 func (t *Table) removeCompactions(lost []CommitMessage) (kept []CommitMessage) {
 	ctx := context.Background()
-	kept, late, err := t.committed(ctx, compactionsOf(lost))
+	kept, late, unknown, err := t.committed(ctx, compactionsOf(lost))
 	if err == nil {
 		err = t.abort(ctx, late)
+	}
+	if len(unknown) > 0 {
+		t.world.Logger.Info("files of compactions that came too late are left for the cleaning of orphans: older snapshots may name them", "table", t.name, "compactions", len(unknown))
 	}
 	if err != nil {
 		t.world.Logger.Warn("files of a compaction that came too late were not removed", "table", t.name, "error", err)
@@ -75,41 +77,6 @@ func cameLate(kept []CommitMessage) error {
 	}
 	return &fault.Error{Class: fault.ErrConflict, Detail: "another compaction of the same files was committed first; the files of this one are removed",
 		Hint: "plan again from the newest snapshot"}
-}
-
-// committed parts messages by whether the newest snapshot names a file that
-// they made.
-func (t *Table) committed(ctx context.Context, msgs []CommitMessage) (in, out []CommitMessage, err error) {
-	if len(msgs) == 0 {
-		return nil, nil, nil
-	}
-	at, err := t.chain.Latest(ctx)
-	if err != nil || at == nil {
-		return nil, msgs, err
-	}
-	live, err := t.liveFiles(ctx, at, t.filterBuckets(bucketsOf(msgs)))
-	if err != nil {
-		return nil, nil, err
-	}
-	index, err := t.indexAt(ctx, at)
-	if err != nil {
-		return nil, nil, err
-	}
-	named := make(map[string]bool, len(live)+len(index))
-	for i := range live {
-		named[live[i].File.Name] = true
-	}
-	for i := range index {
-		named[index[i].Name] = true
-	}
-	for i := range msgs {
-		if slices.ContainsFunc(namesOf(&msgs[i]), func(name string) bool { return named[name] }) {
-			in = append(in, msgs[i])
-		} else {
-			out = append(out, msgs[i])
-		}
-	}
-	return in, out, nil
 }
 
 // namesOf are the files that a message made.

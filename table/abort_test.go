@@ -71,3 +71,44 @@ func clean(t *testing.T, tab *table.Table) {
 		t.Error(err, r.Problems)
 	}
 }
+
+// The newest snapshot names neither the changelog of a compaction nor what a
+// later one has replaced, but others do.
+func TestCompactionsCommittedTwiceKeepFilesThatOlderSnapshotsName(t *testing.T) {
+	for name, later := range map[string]bool{"newest": false, "replaced since": true} {
+		t.Run(name, func(t *testing.T) {
+			tab := create(t, store.NewMem(), keyed, "write-only=true", "changelog-producer=lookup")
+			load(t, tab, `{"k":1,"v":"a"}`)
+			m := compactOnce(t, tab)
+			if len(m.CompactChangelog) == 0 {
+				t.Fatal("the compaction tells nothing")
+			}
+			if err := committer(t, tab, "one").Commit(ctx, 1, []table.CommitMessage{m}); err != nil {
+				t.Fatal(err)
+			}
+			if later {
+				load(t, tab, `{"k":1,"v":"b"}`)
+				if err := committer(t, tab, "later").Commit(ctx, 1, []table.CommitMessage{compactOnce(t, tab)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			failsWith(t, committer(t, tab, "two").Commit(ctx, 1, []table.CommitMessage{m}), table.ErrConflict, "committed already")
+			failsWith(t, tab.Abort(ctx, []table.CommitMessage{m}), table.ErrInvalid, "committed")
+			clean(t, tab)
+			tells(t, tab, table.StreamOptions{Snapshot: 1, UntilSnapshot: 2}, "2:+I 1 a")
+		})
+	}
+}
+
+func compactOnce(t *testing.T, tab *table.Table) table.CommitMessage {
+	t.Helper()
+	tasks, err := tab.PlanCompaction(ctx, table.CompactOptions{Full: true})
+	if err != nil || len(tasks) != 1 {
+		t.Fatal(len(tasks), err)
+	}
+	m, err := tab.RunCompaction(ctx, tasks[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

@@ -10,9 +10,9 @@ import (
 )
 
 // FastForward makes this branch what another is: from the other's oldest
-// snapshot on it loses its own snapshots, schemas and tags and gets those of
-// the other, which stays as it is. Data files that only the lost snapshots used
-// are left for the cleaning of orphans.
+// snapshot on it loses its own snapshots, changelogs, schemas and tags and gets
+// the snapshots, schemas and tags of the other, which stays as it is. Data files
+// that only the lost snapshots used are left for the cleaning of orphans.
 //
 // It is not atomic: readers see the branch end earlier meanwhile. When it is
 // broken off, do it again. Nothing may write to either branch meanwhile; a
@@ -55,6 +55,12 @@ func (t *Table) fastForward(ctx context.Context, name string) error {
 		return &fault.Error{Class: fault.ErrInvalid, Detail: fmt.Sprintf("branch %s begins with snapshot %d, and branch %s ends with %d: snapshots between them have expired", name, first.ID, t.Branch(), last.ID),
 			Hint: "write the rows of the branch into the other one"}
 	}
+	begin := first.ID // of what is left of this branch
+	if earliest, err := t.chain.Earliest(ctx); err != nil {
+		return err
+	} else if earliest != nil {
+		begin = earliest.ID
+	}
 	files, err := t.readBranch(ctx, name, from)
 	if err != nil {
 		return err
@@ -72,6 +78,7 @@ func (t *Table) fastForward(ctx context.Context, name string) error {
 			return err
 		}
 	}
+	t.chain.SetEarliest(ctx, min(begin, first.ID))
 	return t.chain.SetLatest(ctx)
 }
 
@@ -144,6 +151,10 @@ func (t *Table) dropFrom(ctx context.Context, first *snapshot.Snapshot, keep bra
 		return err
 	}
 	if err := t.chain.EachFrom(ctx, first.ID, func(id int64) error { return drop(t.chain.Path(id)) }); err != nil {
+		return err
+	}
+	// Changelogs that outlived their snapshots tell another history from there on.
+	if err := t.chain.CutChangelogs(ctx, first.ID-1); err != nil {
 		return err
 	}
 	tags, err := t.chain.Tags(ctx)

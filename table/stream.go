@@ -213,10 +213,18 @@ func (o *StreamOptions) check(t *Table) error {
 		return fault.Invalid("snapshot ids begin at 1")
 	case o.Delay < 0 || o.BatchRows < 0 || o.Limit < 0:
 		return fault.Invalid("a stream takes no negative delay and no negative number of rows")
-	case o.Overwrites == DeliverOverwrites && (t.options.ChangelogProducer == "lookup" || t.options.ChangelogProducer == "full-compaction"):
-		return fault.Invalid("overwrites of a table with changelog-producer " + t.options.ChangelogProducer + " cannot be delivered: its compactions tell changes again")
+	case o.Overwrites == DeliverOverwrites && deliverable(t.options) != nil:
+		return deliverable(t.options)
 	}
 	return o.checkMode()
+}
+
+// deliverable refuses overwrites to be told where compactions tell changes.
+func deliverable(o *schema.Options) error {
+	if o.ChangelogProducer != "lookup" && o.ChangelogProducer != "full-compaction" {
+		return nil
+	}
+	return fault.Invalid("overwrites of a table with changelog-producer " + o.ChangelogProducer + " cannot be delivered: its compactions tell changes again")
 }
 
 func (o *StreamOptions) checkMode() error {

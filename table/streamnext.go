@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/snapshot"
 )
 
@@ -16,6 +17,9 @@ func (s *Stream) await(ctx context.Context, at position) (*snapshot.Snapshot, er
 		get = s.stateOf
 	}
 	snap, err := get(ctx, at.next)
+	if err == nil {
+		err = s.follows(ctx, at) // now that the next one is there
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +58,32 @@ func (s *Stream) changesOf(ctx context.Context, id int64) (*snapshot.Snapshot, e
 	}
 	s.keptLong = kept == nil
 	return snap, kept
+}
+
+// follows proves that the snapshot before a position is still the one that was
+// read: a table that was rolled back, or made anew, may have gone on since. One
+// that has expired proves nothing, and cannot have been rolled back.
+func (s *Stream) follows(ctx context.Context, at position) error {
+	if at.before == 0 {
+		return nil
+	}
+	before, err := s.table.chain.Get(ctx, at.next-1)
+	if isNotFound(err) {
+		before, err = s.table.chain.LongLived(ctx, at.next-1)
+	}
+	switch {
+	case isNotFound(err):
+		return nil
+	case err == nil && digest(before) != at.before:
+		return rewritten(at.next)
+	}
+	return err
+}
+
+// rewritten is the error for what follows a snapshot that is another one by now.
+func rewritten(next int64) error {
+	return &fault.Error{Class: fault.ErrNotFound, Snapshot: next, Err: &snapshot.OutOfRange{Next: next, Rewritten: true},
+		Hint: "start again from the table's present state"}
 }
 
 // stateOf gets a snapshot to read it in full. One that has expired may be
@@ -110,13 +140,21 @@ func (s *Stream) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// orExpired is err, or that the snapshot which could not be read has expired meanwhile.
-func (s *Stream) orExpired(ctx context.Context, id int64, err error) error {
-	if !isNotFound(err) || isExpired(err) {
+// orGone is err, or that the snapshot which could not be read has expired
+// meanwhile, or was rolled back.
+func (s *Stream) orGone(ctx context.Context, snap *snapshot.Snapshot, err error) error {
+	var gap *snapshot.OutOfRange
+	if !isNotFound(err) || errors.As(err, &gap) {
 		return err
 	}
-	if gap := s.outOfRange(ctx, id); isExpired(gap) {
-		return gap
+	now, lookErr := s.table.chain.Get(ctx, snap.ID)
+	switch {
+	case lookErr == nil && digest(now) != digest(snap):
+		return rewritten(snap.ID + 1)
+	case isNotFound(lookErr):
+		if gone := s.outOfRange(ctx, snap.ID); errors.As(gone, &gap) {
+			return gone
+		}
 	}
 	return err
 }

@@ -32,33 +32,39 @@ func (s *Stream) scan(at *snapshot.Snapshot, c systemColumns) *Scan {
 
 // plan finds what is to be read of a snapshot.
 func (s *Stream) plan(ctx context.Context, snap *snapshot.Snapshot, at position) ([]streamRead, error) {
-	switch {
-	case at.full:
+	if at.full {
 		return s.planFull(ctx, snap, at.since)
-	case snap.CommitKind == snapshot.Overwrite && s.options.Overwrites == DeliverOverwrites:
+	}
+	// The table may have begun, or ceased, to write changelogs since.
+	then, err := s.table.schemas.options(ctx, snap.SchemaID)
+	if err != nil {
+		return nil, err
+	}
+	if snap.CommitKind == snapshot.Overwrite && s.options.Overwrites == DeliverOverwrites {
+		if err := deliverable(then); err != nil {
+			return nil, err
+		}
 		return s.planOverwrite(ctx, snap)
 	}
-	list := snap.ChangelogManifestList
-	if s.table.options.ChangelogProducer == "none" {
-		list = ""
-		if snap.CommitKind == snapshot.Append {
-			list = snap.DeltaManifestList
-		}
+	if then.ChangelogProducer != "none" {
+		return s.planList(ctx, snap, snap.ChangelogManifestList, false)
 	}
-	return s.planList(ctx, snap, list)
+	if snap.CommitKind != snapshot.Append {
+		return nil, nil
+	}
+	return s.planList(ctx, snap, snap.DeltaManifestList, true)
 }
 
-// planList reads the rows of the files that a manifest list adds.
-func (s *Stream) planList(ctx context.Context, snap *snapshot.Snapshot, list string) ([]streamRead, error) {
+// planList reads the rows of the files that a manifest list adds, with waiting
+// those too that wait for their bucket.
+func (s *Stream) planList(ctx context.Context, snap *snapshot.Snapshot, list string, waiting bool) ([]streamRead, error) {
 	if list == "" {
 		return nil, nil
 	}
 	c := s.columns()
 	c.deletes = true
 	scan := s.scan(snap, c)
-	splits, err := scan.changeSplits(ctx, list, func(e *manifest.Entry) bool {
-		return e.Bucket >= 0 || s.tellsWaiting()
-	})
+	splits, err := scan.changeSplits(ctx, list, func(e *manifest.Entry) bool { return e.Bucket >= 0 || waiting })
 	return []streamRead{{scan, splits}}, err
 }
 
@@ -179,7 +185,7 @@ func (s *Scan) split(key bucketKey, files []manifest.DataFile) Split {
 // which rows are gone: only those that came are read, as Paimon does.
 func (s *Stream) planOverwrite(ctx context.Context, snap *snapshot.Snapshot) ([]streamRead, error) {
 	if len(s.table.schema.PrimaryKeys) == 0 {
-		return s.planList(ctx, snap, snap.DeltaManifestList)
+		return s.planList(ctx, snap, snap.DeltaManifestList, true)
 	}
 	c := s.columns()
 	added := s.scan(snap, c)

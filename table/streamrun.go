@@ -116,7 +116,7 @@ func (r *streamRun) snapshot(at position) (position, error) {
 		err = r.read(snap, at, reads)
 	}
 	if err != nil {
-		return at, s.orExpired(r.ctx, snap.ID, err)
+		return at, s.orGone(r.ctx, snap, err)
 	}
 	next := after(snap)
 	if err := r.send(streamItem{snapshot: snap, full: at.full, at: next}); err != nil {

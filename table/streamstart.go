@@ -188,18 +188,8 @@ func (s *Stream) firstSince(ctx context.Context, millis int64) (next int64, betw
 // resume finds where a token's stream was.
 func (s *Stream) resume(ctx context.Context, token string) (position, error) {
 	at, err := parseToken(token, s.identity)
-	if err != nil || at.before == 0 {
-		return at, err
-	}
-	before, err := s.table.chain.Get(ctx, at.next-1)
-	if isNotFound(err) {
-		if before, err = s.table.chain.LongLived(ctx, at.next-1); isNotFound(err) {
-			return at, nil // what comes next may be there all the same
-		}
-	}
-	if err == nil && digest(before) != at.before {
-		err = &fault.Error{Class: fault.ErrNotFound, Snapshot: at.next, Err: &snapshot.OutOfRange{Next: at.next, Rewritten: true},
-			Hint: "start again from the table's present state"}
+	if err == nil {
+		err = s.follows(ctx, at)
 	}
 	return at, err
 }

@@ -163,45 +163,61 @@ func (a *app) tail(ctx context.Context, t *table.Table, o table.StreamOptions, f
 	if err != nil {
 		return err
 	}
+	reading := ctx
 	if f.duration > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.duration)
+		reading, cancel = context.WithTimeout(ctx, f.duration)
 		defer cancel()
 	}
-	err = errors.Join(printChanges(ctx, s, p, f.consumer != ""), out.Flush())
-	if errors.Is(err, errPipeClosed) {
-		return nil // head and its like have what they wanted; what they did not take is not done
-	}
-	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+	token, err := printChanges(reading, s, p, f.consumer != "")
+	if reading.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		err = nil // interrupted, which is how a tail ends
 	}
-	a.note("go on with --from %s", s.Token())
+	if err == nil && p.waits() {
+		token, err = p.pairUp(context.WithoutCancel(ctx), t, s, o)
+	}
+	switch failed := p.flush(); {
+	case errors.Is(failed, errPipeClosed):
+		return nil // head and its like have what they wanted; what they did not take is not done
+	case failed != nil:
+		return failed // and nobody knows from where to go on
+	}
+	a.note("go on with --from %s", token)
 	return err
 }
 
 // printChanges prints snapshot after snapshot. What was handed out is
-// acknowledged for a consumer, interrupted or not.
-func printChanges(ctx context.Context, s *table.Stream, p *tailPrinter, consumer bool) error {
+// acknowledged for a consumer, interrupted or not. It returns where to go on
+// without missing anything.
+func printChanges(ctx context.Context, s *table.Stream, p *tailPrinter, consumer bool) (token string, err error) {
+	token = s.Token()
 	for c, err := range s.Snapshots(ctx) {
 		if err != nil {
-			return err
+			return token, err
 		}
 		for rec, err := range c.Batches() {
 			if err == nil {
 				err = p.batch(c, rec)
 			}
 			if err != nil {
-				return err
+				return token, err
+			}
+			if !p.waits() {
+				token = s.Token()
 			}
 		}
-		if err := p.endSnapshot(c); err != nil {
-			return err
+		if s.NextSnapshot() <= c.Snapshot.ID {
+			return token, nil // the limit is within it
 		}
+		if err := p.endSnapshot(c); err != nil {
+			return token, err
+		}
+		token = s.Token()
 		if consumer {
 			if err := s.Acknowledge(context.WithoutCancel(ctx)); err != nil {
-				return err
+				return token, err
 			}
 		}
 	}
-	return p.flush()
+	return s.Token(), nil
 }

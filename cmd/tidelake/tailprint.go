@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -99,6 +101,38 @@ func (p *tailPrinter) batch(c *table.Changes, rec arrow.RecordBatch) error {
 		}
 	}
 	return p.rowPrinter.flush()
+}
+
+// waits tells that the row before an update waits for the one after it.
+func (p *tailPrinter) waits() bool { return p.events != nil && p.events.before != nil }
+
+// pairUp reads on, row by row, until no row before an update waits any more: a
+// stream that ended between the two would tell of a delete that never was. It
+// returns where to go on behind that.
+func (p *tailPrinter) pairUp(ctx context.Context, t *table.Table, s *table.Stream, o table.StreamOptions) (token string, err error) {
+	o.Mode, o.Snapshot, o.Tag, o.Time, o.Token = "", 0, "", time.Time{}, s.Token()
+	o.Consumer, o.Limit, o.UntilSnapshot, o.BatchRows = "", 0, s.NextSnapshot(), 1
+	more, err := t.Stream(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	for c, err := range more.Snapshots(ctx) {
+		if err != nil {
+			return "", err
+		}
+		for rec, err := range c.Batches() {
+			if err == nil {
+				err = p.batch(c, rec)
+			}
+			if err != nil || !p.waits() {
+				return more.Token(), err
+			}
+		}
+		if err := p.endSnapshot(c); err != nil {
+			return "", err
+		}
+	}
+	return more.Token(), nil
 }
 
 // endSnapshot hands out what was printed.

@@ -111,11 +111,13 @@ type Options struct {
 	DiscardDuplicateFiles      bool
 
 	// Reading.
-	ReadBatchSize       int   // rows
-	SplitTargetSize     int64 // bytes
-	SplitOpenFileCost   int64 // bytes
-	FileIndexRead       bool  // Bloom filters in file indexes spare reading files
-	ReadSequenceNumbers bool  // system tables of changes show sequence numbers
+	ReadBatchSize       int    // rows
+	SplitTargetSize     int64  // bytes
+	SplitOpenFileCost   int64  // bytes
+	FileIndexRead       bool   // Bloom filters in file indexes spare reading files
+	ReadSequenceNumbers bool   // system tables of changes show sequence numbers
+	FallbackBranch      string // has the partitions that this one lacks; "" for none
+	PrimaryBranch       string // its partitions go before those of this one; "" for none
 
 	Lookup LookupOptions
 	Stream StreamOptions

@@ -191,7 +191,7 @@ func TestWhatStopsReadingAndWriting(t *testing.T) {
 		{plain, "branch=dev", false, false},
 		{plain, "branch=main", true, true},
 		{plain, "type=format-table", false, false},
-		{plain, "scan.fallback-branch=b", false, true},
+		{plain, "scan.fallback-branch=b", true, true},
 		{plain, "scan.snapshot-id=3", false, true},
 		{plain, "scan.mode=latest-full", true, true},
 		{plain, "scan.mode=compacted-full", false, true},

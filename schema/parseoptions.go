@@ -390,6 +390,7 @@ func (o *Options) parseCommit(r *optionReader) {
 
 func (o *Options) parseReading(r *optionReader) {
 	o.ReadBatchSize = r.int("read.batch-size", 1)
+	o.FallbackBranch, o.PrimaryBranch = strings.TrimSpace(r.text("scan.fallback-branch")), strings.TrimSpace(r.text("scan.primary-branch"))
 	o.SplitTargetSize = r.size("source.split.target-size", 1)
 	o.SplitOpenFileCost = r.size("source.split.open-file-cost", 0)
 	o.FileIndexRead = r.bool("file-index.read.enabled")

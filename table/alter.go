@@ -64,7 +64,11 @@ func (t *Table) alter(ctx context.Context, changes []schema.Change, o AlterOptio
 	if err != nil {
 		return nil, err
 	}
-	if err := stillReadable(old, next); err != nil || o.DryRun {
+	err = stillReadable(old, next)
+	if err == nil {
+		err = checkShared(ctx, t.store, next)
+	}
+	if err != nil || o.DryRun {
 		return next, err
 	}
 	data, err := next.Marshal()

@@ -122,7 +122,7 @@ func TestAnAlterationNamesTableAndFault(t *testing.T) {
 	_, err = tab.Alter(ctx, parsedChanges(t, "set merge-engine=first-row")...)
 	failsWith(t, err, table.ErrInvalid, "merge-engine")
 	_, err = tab.Alter(ctx, parsedChanges(t, "set scan.fallback-branch=b")...)
-	failsWith(t, err, table.ErrUnsupported, "scan.fallback-branch")
+	failsWith(t, err, table.ErrInvalid, "scan.fallback-branch = b names a branch that is not there")
 	_, err = table.Alter(ctx, store.NewMem(), "d.u", parsedChanges(t, "drop v"), table.AlterOptions{}, table.Components{})
 	failsWith(t, err, table.ErrNotFound, "d.u")
 }

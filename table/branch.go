@@ -167,9 +167,12 @@ func (t *Table) copySchemas(ctx context.Context, name string, newest int64) erro
 // DeleteBranch removes a branch with its snapshots, schemas, tags and
 // consumers. Data files that only it used are left for the cleaning of orphans.
 // When it is broken off, do it again. Errors: ErrNotFound, ErrInvalid for the
-// branch that t is.
+// branch that t is, and for the one that its reads look at.
 func (t *Table) DeleteBranch(ctx context.Context, name string) error {
-	err := t.otherBranch(ctx, name)
+	err := t.notShared(name)
+	if err == nil {
+		err = t.otherBranch(ctx, name)
+	}
 	if err == nil {
 		err = t.store.DeleteDir(ctx, branchDir(name))
 	}
@@ -183,7 +186,7 @@ func (t *Table) RenameBranch(ctx context.Context, from, to string) error {
 }
 
 func (t *Table) renameBranch(ctx context.Context, from, to string) error {
-	if err := t.otherBranch(ctx, from); err != nil {
+	if err := errors.Join(t.notShared(from), t.otherBranch(ctx, from)); err != nil {
 		return err
 	}
 	if to == "" {

@@ -144,7 +144,7 @@ func (c *change) run(ctx context.Context) (ChangeReport, error) {
 
 // prepare makes the files of one attempt, from the newest snapshot.
 func (c *change) prepare(ctx context.Context, id int64) (ChangeReport, []CommitMessage, error) {
-	scan, err := c.table.Scan(ctx, ScanOptions{Where: c.options.Where, Filter: c.options.Filter})
+	scan, err := c.table.scanAlone(ctx, ScanOptions{Where: c.options.Where, Filter: c.options.Filter})
 	if err != nil {
 		return ChangeReport{}, nil, err
 	}

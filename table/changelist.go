@@ -32,10 +32,7 @@ func (s *Scan) changeSplits(ctx context.Context, list string, keep func(*manifes
 	}
 	var splits []Split
 	for _, key := range s.table.sortedBuckets(files) {
-		splits = append(splits, Split{
-			Snapshot: s.snapshot.ID, SchemaID: s.schema.ID,
-			Partition: []byte(key.partition), Bucket: key.bucket, Files: files[key],
-		})
+		splits = append(splits, s.split(key, files[key]))
 	}
 	return splits, nil
 }

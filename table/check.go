@@ -265,7 +265,7 @@ func (c *checker) decode(ctx context.Context, e manifest.Entry, changelog bool) 
 	if err != nil {
 		return 0, err
 	}
-	r := &splitReader{scan: &Scan{table: c.table}, dir: dir, external: externalFiles{table: c.table}}
+	r := &splitReader{scan: &Scan{scanned: scanned{table: c.table}}, dir: dir, external: externalFiles{table: c.table}}
 	defer r.external.close()
 	st, key, err := r.locate(ctx, f)
 	if err != nil {

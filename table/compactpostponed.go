@@ -41,7 +41,7 @@ func (t *Table) compactPostponed(ctx context.Context, o CompactOptions) (report 
 	if !t.postponed() {
 		return report, fault.Invalid("no rows wait for a bucket here: the table has not bucket -2")
 	}
-	s, err := t.Scan(ctx, ScanOptions{})
+	s, err := t.scanAlone(ctx, ScanOptions{})
 	if err != nil || s.snapshot == nil {
 		return report, err
 	}
@@ -103,7 +103,7 @@ func (t *Table) waitingFiles(ctx context.Context, at *snapshot.Snapshot, o Compa
 
 // replay writes the rows of postponed files once more, with their kinds.
 func (s *Scan) replay(ctx context.Context, w *Writer, partition []byte, files []manifest.DataFile) error {
-	split := Split{Snapshot: s.snapshot.ID, SchemaID: s.schema.ID, Partition: partition, Bucket: postponeBucket, Files: files}
+	split := s.split(bucketKey{string(partition), postponeBucket}, files)
 	r, err := s.newSplitReader(split, 1)
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ func (c *crossRouter) bootstrap(ctx context.Context) error {
 
 func (c *crossRouter) learnAll(ctx context.Context) error {
 	t := c.table
-	scan, err := t.Scan(ctx, ScanOptions{Columns: t.schema.PrimaryKeys})
+	scan, err := t.scanAlone(ctx, ScanOptions{Columns: t.schema.PrimaryKeys})
 	if err != nil {
 		return err
 	}

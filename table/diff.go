@@ -47,7 +47,7 @@ func (t *Table) newDiff(ctx context.Context, o *ScanOptions, c systemColumns) (*
 	case o.travels() > 0:
 		return nil, fault.Invalid("a diff is between two versions and takes no snapshot, time, tag or watermark beside them")
 	}
-	d := &Diff{columns: c, limit: o.Limit, base: Scan{table: t, schema: t.schema, options: *o}}
+	d := &Diff{columns: c, limit: o.Limit, base: Scan{scanned: scanned{table: t, schema: t.schema}, options: *o}}
 	if err := d.base.project(); err != nil {
 		return nil, err
 	}

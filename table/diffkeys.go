@@ -179,7 +179,8 @@ func (d *Diff) side(ctx context.Context, at *snapshot.Snapshot, key bucketKey, f
 		}
 		s.snapshot = at
 		s.with(systemColumns{sequence: true, deletes: true})
-		split := Split{Snapshot: at.ID, SchemaID: s.schema.ID, Partition: []byte(key.partition), Bucket: key.bucket, Merge: true, Files: files, Vectors: vectors.of(files)}
+		split := s.split(key, files)
+		split.Merge, split.Vectors = true, vectors.of(files)
 		passOn(s.readSplit(ctx, split, max(1, s.table.settings.Parallel/2)), yield)
 	}
 }

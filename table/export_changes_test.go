@@ -15,7 +15,7 @@ import (
 // table has a producer of changelogs, else those that its append added.
 func StoredChanges(ctx context.Context, t *Table, id int64) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
-		s := &Scan{table: t, schema: t.schema}
+		s := &Scan{scanned: scanned{table: t, schema: t.schema}}
 		err := s.project()
 		if err == nil {
 			err = s.visibility()
@@ -55,7 +55,7 @@ func TopLevel(t *Table) int { return t.options.NumLevels - 1 }
 // the newest schema.
 func RowsAbove(ctx context.Context, t *Table, id int64, level int) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
-		s := &Scan{table: t, schema: t.schema}
+		s := &Scan{scanned: scanned{table: t, schema: t.schema}}
 		splits, err := s.above(ctx, id, level)
 		if err != nil {
 			yield(nil, err)

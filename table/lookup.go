@@ -99,7 +99,7 @@ func (t *Table) newLookup(ctx context.Context, o LookupOptions) (*Lookup, error)
 	if len(t.schema.PrimaryKeys) == 0 {
 		return nil, &fault.Error{Class: fault.ErrInvalid, Detail: "the table has no primary key to look up", Hint: "read it with a filter"}
 	}
-	scan, err := t.Scan(ctx, o.scan())
+	scan, err := t.scanAlone(ctx, o.scan())
 	if err != nil {
 		return nil, err
 	}

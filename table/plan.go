@@ -24,6 +24,7 @@ import (
 // process: some files of one bucket whose keys no other split shares. It is a
 // plain value; MarshalSplits and UnmarshalSplits carry it.
 type Split struct {
+	Branch    string              `json:"branch,omitempty"` // "" for the main one
 	Snapshot  int64               `json:"snapshot"`
 	SchemaID  int64               `json:"schemaId"`  // of the read schema
 	Partition []byte              `json:"partition"` // BinaryRow body
@@ -85,6 +86,9 @@ func mayDelete(f manifest.DataFile) bool { return f.DeleteRows == nil || *f.Dele
 // pruned by partition, by key statistics, and by value statistics wherever
 // leaving a file out cannot bring back an older version of a row.
 func (s *Scan) Plan(ctx context.Context) ([]Split, error) {
+	if s.other != nil {
+		return s.planBoth(ctx)
+	}
 	if s.snapshot == nil {
 		return nil, nil
 	}
@@ -113,6 +117,11 @@ func (s *Scan) Plan(ctx context.Context) ([]Split, error) {
 		splits = append(splits, files...)
 	}
 	return splits, nil
+}
+
+// split is files of one bucket that are not merged.
+func (s *Scan) split(key bucketKey, files []manifest.DataFile) Split {
+	return Split{Branch: s.table.branch, Snapshot: s.snapshot.ID, SchemaID: s.schema.ID, Partition: []byte(key.partition), Bucket: key.bucket, Files: files}
 }
 
 // sortedBuckets are the buckets of files in the order of partition and bucket.
@@ -165,6 +174,9 @@ func (s *Scan) limited(f *manifest.Filter) *manifest.Filter {
 	if s.minLevel > 0 {
 		f.MinLevel = &s.minLevel
 	}
+	if chosen := f.Partition; s.without != nil {
+		f.Partition = func(p []byte) bool { return !s.without[string(p)] && (chosen == nil || chosen(p)) }
+	}
 	if onKeys := f.File; s.keep != nil {
 		f.File = func(e *manifest.Entry) bool { return s.keep(e) && (onKeys == nil || onKeys(e)) }
 	}
@@ -205,7 +217,7 @@ func (s *Scan) fileMayMatch(ctx context.Context, filter predicate.Expr, f *manif
 
 // splitBucket packs the files of one bucket; vectors is nil when the bucket never had one.
 func (s *Scan) splitBucket(ctx context.Context, key bucketKey, files []manifest.DataFile, vectors bucketVectors) ([]Split, error) {
-	base := Split{Snapshot: s.snapshot.ID, SchemaID: s.schema.ID, Partition: []byte(key.partition), Bucket: key.bucket}
+	base := s.split(key, nil)
 	if len(s.schema.PrimaryKeys) == 0 {
 		slices.SortStableFunc(files, func(a, b manifest.DataFile) int {
 			return cmp.Or(cmp.Compare(a.MinSequence, b.MinSequence), cmp.Compare(a.CreationTime, b.CreationTime), cmp.Compare(a.Name, b.Name))

@@ -74,8 +74,11 @@ func (s *Scan) readSplit(ctx context.Context, split Split, parallel int) iter.Se
 }
 
 func (s *Scan) newSplitReader(split Split, parallel int) (*splitReader, error) {
-	if s.snapshot == nil || split.Snapshot != s.snapshot.ID || split.SchemaID != s.schema.ID {
-		return nil, fault.Invalid(fmt.Sprintf("the split belongs to snapshot %d with schema %d, which this scan does not read", split.Snapshot, split.SchemaID))
+	if s.other != nil && split.Branch == s.other.table.branch {
+		s = s.ofOther()
+	}
+	if split.Branch != s.table.branch || s.snapshot == nil || split.Snapshot != s.snapshot.ID || split.SchemaID != s.schema.ID {
+		return nil, fault.Invalid(fmt.Sprintf("the split belongs to snapshot %d with schema %d of branch %q, which this scan does not read", split.Snapshot, split.SchemaID, split.Branch))
 	}
 	keyTypes := typesOf(s.schema.KeyFields())
 	for i := range split.Files {

@@ -15,9 +15,11 @@ func readOptimized(ctx context.Context, t *Table, o *ScanOptions) (*systemView, 
 	if err != nil {
 		return nil, err
 	}
-	if len(s.schema.PrimaryKeys) > 0 {
-		top := s.merging.NumLevels - 1
-		s.level = &top
+	for _, one := range s.branches() {
+		if len(one.schema.PrimaryKeys) > 0 {
+			top := one.merging.NumLevels - 1
+			one.level = &top
+		}
 	}
 	return &systemView{fields: s.schema.Fields, rows: s.scanNeeded}, nil
 }

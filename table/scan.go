@@ -57,32 +57,57 @@ func (o *ScanOptions) batchRows() int {
 // later commits do not change it. Its methods may be called concurrently and
 // more than once.
 type Scan struct {
+	scanned
+	options ScanOptions
+	fields  []schema.Field // result columns
+	filter  predicate.Expr
+	arrow   *arrow.Schema
+
+	system   *systemColumns             // handed out before the columns of the result, nil for none
+	minLevel int                        // rows of lower levels are not seen
+	keep     func(*manifest.Entry) bool // files to read, nil for all
+
+	other      *scanned        // another branch, for the partitions that one of the two lacks; nil for none
+	otherFirst bool            // a partition of both comes from other
+	without    map[string]bool // partitions to leave out
+}
+
+// scanned is the state of a branch that a scan reads, and what is seen of it.
+type scanned struct {
 	table    *Table
-	options  ScanOptions
-	snapshot *snapshot.Snapshot // nil: the table has none
+	snapshot *snapshot.Snapshot // nil: the branch has none
 	schema   *schema.Table      // the read schema
-	fields   []schema.Field     // result columns
-	filter   predicate.Expr
-	arrow    *arrow.Schema
 
 	compacted bool // rows of level 0 are not seen
 	level     *int // only rows of this level are seen; nil is all
 	firstRow  bool // of merge-engine
 	merging   *schema.Options
-	engine    mergeengine.Engine         // nil without a primary key
-	system    *systemColumns             // handed out before the columns of the result, nil for none
-	minLevel  int                        // rows of lower levels are not seen
-	keep      func(*manifest.Entry) bool // files to read, nil for all
+	engine    mergeengine.Engine // nil without a primary key
 }
 
-// Scan resolves the snapshot, the columns and the filter. Errors: ErrNotFound
-// (no such snapshot), ErrInvalid (columns, filter).
+// Scan resolves the snapshot, the columns and the filter. With the table's
+// option scan.fallback-branch, partitions that the table lacks are read from
+// that branch; with scan.primary-branch, partitions that the branch has are.
+// Errors: ErrNotFound (no such snapshot or branch), ErrInvalid (columns, filter,
+// a branch of other columns).
 func (t *Table) Scan(ctx context.Context, o ScanOptions) (*Scan, error) {
-	s := &Scan{table: t, options: o, schema: t.schema}
+	return t.scan(ctx, o, (*Scan).addBranch)
+}
+
+// scanAlone is Scan of this branch, whatever the options say of another one.
+func (t *Table) scanAlone(ctx context.Context, o ScanOptions) (*Scan, error) {
+	return t.scan(ctx, o, func(*Scan, context.Context) error { return nil })
+}
+
+func (t *Table) scan(ctx context.Context, o ScanOptions, add func(*Scan, context.Context) error) (*Scan, error) {
+	s := &Scan{scanned: scanned{table: t, schema: t.schema}, options: o}
 	if o.Between != nil {
 		return nil, t.wrap("scan", fault.Invalid("a scan reads one version; Table.Diff and the system tables audit_log and binlog read what changed between two"))
 	}
 	if err := s.resolve(ctx); err != nil {
+		return nil, t.wrap("scan", err)
+	}
+	if err := add(s, ctx); err != nil {
 		return nil, t.wrap("scan", err)
 	}
 	if err := s.project(); err != nil {
@@ -158,7 +183,8 @@ func (s *Scan) project() error {
 	return nil
 }
 
-// Snapshot is the snapshot that the scan reads, nil for a table without one.
+// Snapshot is the snapshot that the scan reads, nil for a table without one. Of
+// two branches that are read together it is the table's own.
 func (s *Scan) Snapshot() *snapshot.Snapshot { return s.snapshot }
 
 // Fields are the columns of the result.
@@ -196,7 +222,10 @@ func (s *Scan) ReadSplits(ctx context.Context, splits []Split) iter.Seq2[arrow.R
 		}
 		for rec, err := range limited(s.options.Limit, read(ctx, splits)) {
 			if err != nil {
-				yield(nil, s.table.wrap("scan", s.whyMissing(ctx, err)))
+				if err = s.whyMissing(ctx, err); s.other != nil {
+					err = s.ofOther().whyMissing(ctx, err)
+				}
+				yield(nil, s.table.wrap("scan", err))
 				return
 			}
 			if !yield(rec, nil) {

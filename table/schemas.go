@@ -215,6 +215,9 @@ func Create(ctx context.Context, st store.Store, sc *schema.Table) error {
 	if _, err := engineOf(sc, options); err != nil {
 		return err
 	}
+	if err := checkShared(ctx, st, sc); err != nil {
+		return err
+	}
 	files := newSchemaFiles(st, "")
 	ids, err := files.ids(ctx)
 	if err != nil {

@@ -169,7 +169,7 @@ func (t *Table) newStream(ctx context.Context, o StreamOptions) (*Stream, error)
 	if err := o.check(t); err != nil {
 		return nil, err
 	}
-	s := &Stream{table: t, options: o, base: Scan{table: t, schema: t.schema, options: ScanOptions{
+	s := &Stream{table: t, options: o, base: Scan{scanned: scanned{table: t, schema: t.schema}, options: ScanOptions{
 		Columns: o.Columns, Where: o.Where, Filter: o.Filter, BatchRows: o.BatchRows}}}
 	if err := s.base.project(); err != nil {
 		return nil, err

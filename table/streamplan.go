@@ -175,11 +175,6 @@ func (s *Stream) planWaiting(ctx context.Context, snap *snapshot.Snapshot, keep 
 	return read, nil
 }
 
-// split is files of one bucket that are not merged.
-func (s *Scan) split(key bucketKey, files []manifest.DataFile) Split {
-	return Split{Snapshot: s.snapshot.ID, SchemaID: s.schema.ID, Partition: []byte(key.partition), Bucket: key.bucket, Files: files}
-}
-
 // planOverwrite reads the rows that an overwrite removed, as of the snapshot
 // before, and then those that it added. Without a primary key nobody can tell
 // which rows are gone: only those that came are read, as Paimon does.

@@ -21,6 +21,8 @@ type metaTable struct {
 	// travels says that the rows are those of a snapshot, which the options may
 	// choose. The others are of the whole table.
 	travels bool
+	// shared says that they are also those of another branch that batch reads look at.
+	shared bool
 	// rows yields one value a column; what is not needed may be nil.
 	rows func(context.Context, *metaRead) iter.Seq2[[]any, error]
 }
@@ -42,8 +44,10 @@ func (m metaTable) view(ctx context.Context, t *Table, o *ScanOptions) (*systemV
 		return nil, err
 	}
 	r := &metaRead{Table: t}
-	if m.travels {
+	if m.shared {
 		r.scan, err = t.unprojected(ctx, o)
+	} else if m.travels {
+		r.scan, err = t.scanAlone(ctx, *o.plain())
 	} else if o.travels() > 0 || o.Between != nil {
 		err = &fault.Error{Class: fault.ErrInvalid, Detail: "these rows are of the whole table, not of one snapshot", Hint: "leave out the snapshot, time, tag, watermark or versions"}
 	}

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/tidelake/tidelake/internal/partition"
 	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/snapshot"
 )
 
 // The system tables of manifests and index files, and those that sum the data
@@ -94,15 +96,14 @@ func rangesOf(e *manifest.IndexEntry) any {
 }
 
 var partitionsTable = metaTable{
-	travels: true,
+	travels: true, shared: true,
 	columns: []string{
 		"partition STRING", "record_count BIGINT NOT NULL", "file_size_in_bytes BIGINT NOT NULL", "file_count BIGINT NOT NULL",
 		"last_update_time TIMESTAMP(3)", "created_at TIMESTAMP(3)", "created_by STRING", "updated_by STRING", "options STRING"},
 	rows: func(ctx context.Context, r *metaRead) iter.Seq2[[]any, error] {
 		return func(yield func([]any, error) bool) {
 			names := partition.New(r.schema.PartitionFields(), r.options.PartitionDefaultName, false, r.settings.TimeZone)
-			sums, err := r.sums(ctx, r.realBuckets(), func(e *manifest.Entry) bucketKey { return bucketKey{partition: string(e.Partition)} },
-				func(row []byte) (string, error) { return r.partitionName(names, row) })
+			sums, err := r.partitionSums(ctx, func(row []byte) (string, error) { return r.partitionName(names, row) })
 			if err != nil {
 				yield(nil, err)
 				return
@@ -115,6 +116,26 @@ var partitionsTable = metaTable{
 			}
 		}
 	},
+}
+
+// partitionSums sums up the files of each partition: of two branches that are
+// read together those of the one that has the say.
+func (r *metaRead) partitionSums(ctx context.Context, name func([]byte) (string, error)) ([]*fileSum, error) {
+	if r.scan.other == nil {
+		return r.sums(ctx, r.realBuckets(), partitionOf, name)
+	}
+	all := make(map[bucketKey]*fileSum)
+	both := r.scan.ranked()
+	for _, s := range []*Scan{both[1], both[0]} {
+		own := metaRead{Table: s.table, scan: s}
+		sums, err := s.table.fileSums(ctx, s.snapshot, own.realBuckets(), partitionOf)
+		if err != nil {
+			return nil, err
+		}
+		maps.DeleteFunc(sums, func(_ bucketKey, sum *fileSum) bool { return sum.files <= 0 })
+		maps.Copy(all, sums)
+	}
+	return named(all, name)
 }
 
 // partitionName is a partition as "column=value/column=value", with values as
@@ -166,20 +187,28 @@ type fileSum struct {
 // sums adds up what the manifests say, entry by entry, and orders the sums that
 // count files by name and bucket. It holds one sum a key and no files.
 func (r *metaRead) sums(ctx context.Context, f *manifest.Filter, key func(*manifest.Entry) bucketKey, name func([]byte) (string, error)) ([]*fileSum, error) {
-	at := r.scan.snapshot
+	byKey, err := r.fileSums(ctx, r.scan.snapshot, f, key)
+	if err != nil {
+		return nil, err
+	}
+	return named(byKey, name)
+}
+
+// fileSums adds up what the manifests of a snapshot say, entry by entry; nil has none.
+func (t *Table) fileSums(ctx context.Context, at *snapshot.Snapshot, f *manifest.Filter, key func(*manifest.Entry) bucketKey) (map[bucketKey]*fileSum, error) {
+	byKey := make(map[bucketKey]*fileSum)
 	if at == nil {
-		return nil, nil
+		return byKey, nil
 	}
 	var metas []manifest.Meta
 	for _, list := range at.Lists() {
-		more, err := r.manifest.ReadList(ctx, list)
+		more, err := t.manifest.ReadList(ctx, list)
 		if err != nil {
 			return nil, err
 		}
 		metas = append(metas, more...)
 	}
-	byKey := make(map[bucketKey]*fileSum)
-	for e, err := range r.manifest.Scan(ctx, metas, f) {
+	for e, err := range t.manifest.Scan(ctx, metas, f) {
 		if err != nil {
 			return nil, err
 		}
@@ -189,6 +218,11 @@ func (r *metaRead) sums(ctx context.Context, f *manifest.Filter, key func(*manif
 		}
 		byKey[k].add(e)
 	}
+	return byKey, nil
+}
+
+// named orders the sums that count files by the names of their partitions and by bucket.
+func named(byKey map[bucketKey]*fileSum, name func([]byte) (string, error)) ([]*fileSum, error) {
 	var out []*fileSum
 	for k, s := range byKey {
 		if s.files <= 0 {

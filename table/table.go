@@ -78,9 +78,22 @@ func Open(ctx context.Context, st store.Store, name string, settings Settings, w
 // OpenBranch is Open for a branch of the table, which has schemas, snapshots,
 // tags and consumers of its own. "" and snapshot.MainBranch are the main one.
 func OpenBranch(ctx context.Context, st store.Store, branch, name string, settings Settings, world Components) (*Table, error) {
+	t, err := open(ctx, st, branch, name, settings, world)
+	if err != nil {
+		return nil, t.wrap("open", err)
+	}
+	for _, w := range t.options.Warnings() {
+		t.world.Logger.Warn(w, "table", name)
+	}
+	return t, nil
+}
+
+// open opens a branch without a word to the logger. The table names what an
+// error was about.
+func open(ctx context.Context, st store.Store, branch, name string, settings Settings, world Components) (*Table, error) {
 	t := &Table{name: name, store: st, branch: ownBranch(branch), settings: settings.withDefaults(), world: world.withDefaults()}
 	if err := snapshot.CheckBranchName(t.branch); err != nil {
-		return nil, t.wrap("open", err)
+		return t, err
 	}
 	t.schemas = newSchemaFiles(st, t.branch)
 	sc, err := t.schemas.latest(ctx)
@@ -88,15 +101,9 @@ func OpenBranch(ctx context.Context, st store.Store, branch, name string, settin
 		err = noSuchBranch(ctx, st, t.branch, err)
 	}
 	if err != nil {
-		return nil, t.wrap("open", err)
+		return t, err
 	}
-	if err := t.bind(sc); err != nil {
-		return nil, t.wrap("open", err)
-	}
-	for _, w := range t.options.Warnings() {
-		t.world.Logger.Warn(w, "table", name)
-	}
-	return t, nil
+	return t, t.bind(sc)
 }
 
 // bind derives everything that follows from the schema.

@@ -73,7 +73,7 @@ func (t *Table) wholeReader(partition []byte, bucket int) (*splitReader, error) 
 		return nil, err
 	}
 	return &splitReader{
-		scan:  &Scan{table: t, schema: t.schema, fields: t.schema.Fields},
+		scan:  &Scan{scanned: scanned{table: t, schema: t.schema}, fields: t.schema.Fields},
 		split: Split{SchemaID: t.schema.ID, Partition: partition, Bucket: bucket}, parallel: max(1, t.settings.Parallel/cap(compactions)),
 		stored: t.schema.Fields, keyTypes: typesOf(t.schema.KeyFields()), dir: dir, external: externalFiles{table: t},
 	}, nil

@@ -27,6 +27,7 @@ type bufferPool struct {
 	dynamic *dynamicBuckets // nil in tables without dynamic buckets
 	cross   *crossRouter    // set where keys move between partitions
 	real    *realBuckets    // set where every partition has its own number of buckets
+	anew    bool            // for an overwrite: older files do not count
 }
 
 type bucketKey struct {
@@ -47,6 +48,15 @@ func newBufferPool(t *Table, wait bool) (*bufferPool, error) {
 	levels := newSequences(t)
 	return &bufferPool{table: t, files: files, levels: levels, compact: newCompactors(t, levels, wait), spill: newSpillFile(t),
 		budget: t.options.WriteBufferSize, targets: make(map[bucketKey]*bucketBuffer)}, nil
+}
+
+// startAnew makes it a pool of rows that an overwrite will put in the place of
+// all that is there.
+func (p *bufferPool) startAnew() {
+	p.anew = true
+	if c := p.compact; c != nil {
+		c.anew, c.wait, c.follow = true, true, emptySequences(p.table)
+	}
 }
 
 // add buffers a routed batch, and moves everything on once the budget is spent.
@@ -287,7 +297,7 @@ func (p *bufferPool) handOut(ctx context.Context, buckets []*bucketBuffer) ([]Co
 	var msgs []CommitMessage
 	written := make(map[bucketKey]bool, len(buckets))
 	message := func(key bucketKey, files, changelog []manifest.DataFile) error {
-		m := CommitMessage{Partition: []byte(key.partition), Bucket: key.bucket, TotalBuckets: p.total(key), NewFiles: files, NewChangelog: changelog}
+		m := CommitMessage{Partition: []byte(key.partition), Bucket: key.bucket, TotalBuckets: p.total(key), NewFiles: files, NewChangelog: changelog, Overwrite: p.anew}
 		if c := p.compact.of(key); c != nil {
 			r, index, err := c.take(ctx)
 			if err != nil {

@@ -159,7 +159,7 @@ func (t *Table) apart(msgs []CommitMessage) (rest, mixed []CommitMessage) {
 // looked rows up in the files that are about to go.
 func (t *Table) checkLookedUp(msgs []CommitMessage) error {
 	for i := range msgs {
-		if m := &msgs[i]; t.options.NeedsLookup() && m.compacts() {
+		if m := &msgs[i]; t.options.NeedsLookup() && m.compacts() && !m.Overwrite {
 			return fault.Invalid("an overwrite ignores older rows, and these rows were compacted with a look at them: write them with a writer opened with WriterOptions.Overwrite")
 		}
 	}

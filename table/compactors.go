@@ -21,6 +21,7 @@ type compactors struct {
 	table  *Table
 	follow *sequences
 	wait   bool            // prepare waits for the compaction it causes
+	anew   bool            // for an overwrite: each prepare begins without files
 	ctx    context.Context // of the tasks
 	stop   context.CancelFunc
 
@@ -172,8 +173,11 @@ func (c *compactors) sorted() []*bucketCompactor {
 // forget drops the buckets that have nothing under way and were not written
 // to: a partitioned table would otherwise fill the memory over time.
 func (c *compactors) forget(written map[bucketKey]bool) {
+	if c.anew {
+		clear(c.touched)
+	}
 	for key, b := range c.buckets {
-		if !written[key] && b.idle() {
+		if c.anew || !written[key] && b.idle() {
 			delete(c.buckets, key)
 			c.follow.forget(key)
 		}

@@ -146,11 +146,11 @@ func (d *dynamicBuckets) published(ids []int64, msgs []CommitMessage) {
 
 // checkAssigned proves that a message says how its rows got their buckets.
 func (t *Table) checkAssigned(m *CommitMessage, overwrite bool) error {
-	if !t.dynamic() || len(m.NewFiles) == 0 || m.Overwrite == overwrite {
-		return nil
-	}
-	if overwrite {
+	switch {
+	case m.Overwrite && !overwrite:
+		return fault.Invalid("these rows got their buckets and were compacted without regard to what the table holds, as for an overwrite: commit them with Committer.Overwrite")
+	case overwrite && !m.Overwrite && t.dynamic() && len(m.NewFiles) > 0:
 		return fault.Invalid("an overwrite of a table with dynamic buckets ignores its hash index, and these rows got their buckets by it: write them with a writer opened with WriterOptions.Overwrite")
 	}
-	return fault.Invalid("these rows got their buckets without regard to the table's hash index, as for an overwrite: commit them with Committer.Overwrite")
+	return nil
 }

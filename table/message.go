@@ -31,7 +31,8 @@ type CommitMessage struct {
 	Index        []manifest.IndexEntry `json:"index,omitempty"`        // changes of index files
 
 	// In tables with dynamic buckets: the hash index files of the partition
-	// that the rows got their buckets by, or Overwrite if by none.
+	// that the rows got their buckets by. Overwrite: nothing that was there
+	// counted when the rows were given buckets and compacted.
 	IndexBase []string `json:"indexBase,omitempty"`
 	Overwrite bool     `json:"overwrite,omitempty"`
 	// In tables whose keys move between partitions.

@@ -1,6 +1,8 @@
 package table_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/tidelake/tidelake/io/store"
@@ -186,4 +188,99 @@ func TestOverwritesTakeNoRowsCompactedWithOlderOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, tab, table.ScanOptions{}, `{"k":1,"v":"new"}`)
+}
+
+// Java compacts what an overwrite brings where it looks keys up. Here the rows
+// went to the highest level as they were, and later sums counted the deletes.
+func TestOverwritesAreCompactedAsJavaDoes(t *testing.T) {
+	const sums = "merge-engine=aggregation fields.v.aggregate-function=sum "
+	const lookup, level0, none = "changelog-producer=lookup", "compaction.force-up-level-0=true", "write-only=false"
+	for _, c := range []struct{ engine, upkeep, replaced, then string }{ // what Java has of key 1 after the overwrite, and at last
+		{"", lookup, "", `{"k":1,"v":3}`},
+		{"", none, "", `{"k":1,"v":3}`},
+		{"merge-engine=partial-update partial-update.remove-record-on-delete=true", lookup, "", `{"k":1,"v":3}`},
+		{sums, lookup, `{"k":1,"v":-5}`, `{"k":1,"v":-2}`},
+		{sums, lookup + " overwrite-upgrade=false", `{"k":1,"v":-5}`, `{"k":1,"v":-2}`},
+		{sums, "force-lookup=true", `{"k":1,"v":-5}`, `{"k":1,"v":-2}`},
+		{sums, "deletion-vectors.enabled=true", `{"k":1,"v":-5}`, `{"k":1,"v":-2}`},
+		{sums, level0, "", `{"k":1,"v":3}`},
+		{sums, none, "", `{"k":1,"v":-2}`},
+		{sums + "aggregation.remove-record-on-delete=true", lookup, "", `{"k":1,"v":3}`},
+		{sums + "aggregation.remove-record-on-delete=true", "deletion-vectors.enabled=true", "", `{"k":1,"v":3}`},
+		{sums + "aggregation.remove-record-on-delete=true", level0, "", `{"k":1,"v":3}`},
+		{sums + "aggregation.remove-record-on-delete=true", none, "", `{"k":1,"v":8}`},
+	} {
+		t.Run(c.upkeep+" "+c.engine, func(t *testing.T) {
+			tab := create(t, store.NewMem(), strings.Replace(keyed, "STRING", "INT", 1), strings.Fields("write-only=false "+c.upkeep+" "+c.engine)...)
+			load(t, tab, `{"k":1,"v":100}`)
+			anew(t, tab, `{"_kind":"-D","k":1,"v":5}`, `{"k":2,"v":1}`)
+			expect(t, tab, table.ScanOptions{Where: "k = 1"}, append([]string(nil), strings.Fields(c.replaced)...)...)
+			load(t, tab, `{"k":1,"v":3}`)
+			expect(t, tab, table.ScanOptions{Where: "k = 1"}, c.then)
+			sound(t, tab)
+		})
+	}
+}
+
+// anew overwrites a table with the rows of a writer that was opened for that.
+func anew(t *testing.T, tab *table.Table, rows ...string) {
+	t.Helper()
+	w, err := tab.NewWriter(ctx, table.WriterOptions{Overwrite: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := write(t, w, tab, rows...); err != nil {
+		t.Fatal(err)
+	}
+	msgs, err := w.Prepare(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := tab.NewCommitter(ctx, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	failsWith(t, c.Commit(ctx, 1, msgs), table.ErrInvalid, "Committer.Overwrite")
+	for range 2 { // a replay does nothing
+		if err := c.Overwrite(ctx, 1, nil, msgs); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A writer that goes on after its overwrite compacts the rows of the next one by
+// themselves, and those that it had to flush early together with the rest.
+func TestAWriterOverwritesAgain(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed, "write-only=false", "deletion-vectors.enabled=true", "write-buffer-size=1 kb", "write-buffer-spillable=false")
+	load(t, tab, `{"k":1,"v":"old"}`, `{"k":9,"v":"old"}`)
+	w, err := tab.NewWriter(ctx, table.WriterOptions{Overwrite: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	c, err := tab.NewCommitter(ctx, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := int64(1); n <= 3; n++ {
+		for _, v := range []string{"a", "b", "c"} {
+			if err := write(t, w, tab, fmt.Sprintf(`{"k":1,"v":%q}`, v+strings.Repeat("x", 2000)), fmt.Sprintf(`{"k":%d,"v":"%s"}`, n+1, v)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		msgs, err := w.Prepare(ctx, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(msgs) != 1 || len(msgs[0].NewFiles) < 2 || len(msgs[0].CompactAfter) != 1 {
+			t.Errorf("new files %d, compacted %d: not what was to be shown", len(msgs[0].NewFiles), len(msgs[0].CompactAfter))
+		}
+		if err := c.Overwrite(ctx, n, nil, msgs); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, tab, table.ScanOptions{Columns: []string{"k"}}, `{"k":1}`, fmt.Sprintf(`{"k":%d}`, n+1))
+		expect(t, tab, table.ScanOptions{Where: fmt.Sprintf("k = %d", n+1)}, fmt.Sprintf(`{"k":%d,"v":"c"}`, n+1))
+		sound(t, tab)
+	}
 }

@@ -42,6 +42,14 @@ func newSequences(t *Table) *sequences {
 	return &sequences{table: t, known: make(map[bucketKey]int64), live: make(map[bucketKey]*liveBucket)}
 }
 
+// emptySequences knows a table without files, for who does not care for those
+// that it has.
+func emptySequences(t *Table) *sequences {
+	s := newSequences(t)
+	s.loaded = true
+	return s
+}
+
 // needed tells whether this table numbers rows after those already stored:
 // bucket-unaware append writers always begin at 0, and postponed rows have none.
 func (s *sequences) needed() bool {

@@ -21,8 +21,8 @@ type WriterOptions struct {
 	// that wants replays recognised gives a name that survives its restarts.
 	User string
 	// Overwrite is for rows that Committer.Overwrite will put in the place of
-	// others: they are not compacted, and in a table with dynamic buckets they
-	// get buckets as if the table were empty. Default false.
+	// others, the only one who takes them: they get their buckets and are
+	// compacted, at Prepare, as if the table were empty. Default false.
 	Overwrite bool
 	// Batch is for a writer that makes one commit and ends. In a table with
 	// bucket -2 its rows go straight into real buckets and are visible at once,

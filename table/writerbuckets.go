@@ -29,7 +29,7 @@ func (w *Writer) openBuffers(ctx context.Context, o WriterOptions, direct bool) 
 		return err
 	}
 	if o.Overwrite {
-		w.buffers.compact = nil
+		w.buffers.startAnew()
 	} else if !t.postponed() {
 		w.buffers.levels.counted.want = t.options.Bucket
 	}

@@ -64,25 +64,40 @@ func checkFileName(what, name string) error {
 }
 
 // Tags reads all tags, ordered by snapshot and then by name. One that is
-// deleted meanwhile is left out.
+// deleted meanwhile is left out; one that gets another name is not.
 func (c *Chain) Tags(ctx context.Context) ([]*Tag, error) {
-	names, err := c.TagNames(ctx)
-	if err != nil {
-		return nil, err
-	}
-	tags := make([]*Tag, 0, len(names))
-	for _, name := range names {
-		t, err := c.Tag(ctx, name)
-		if isNotFound(err) {
-			continue
-		}
+	for attempt := 1; ; attempt++ {
+		tags, gone, err := c.tagsNow(ctx)
 		if err != nil {
 			return nil, err
 		}
+		if gone == "" {
+			slices.SortStableFunc(tags, func(a, b *Tag) int { return cmp.Compare(a.ID, b.ID) })
+			return tags, nil
+		}
+		if attempt == listAttempts {
+			return nil, fmt.Errorf("list tags: they change all the time, %q has gone last", gone)
+		}
+	}
+}
+
+// tagsNow reads the tags of one listing; gone is one that was there no more.
+func (c *Chain) tagsNow(ctx context.Context) (tags []*Tag, gone string, err error) {
+	names, err := c.TagNames(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, name := range names {
+		t, err := c.Tag(ctx, name)
+		if isNotFound(err) {
+			return nil, name, nil // it may have another name now
+		}
+		if err != nil {
+			return nil, "", err
+		}
 		tags = append(tags, t)
 	}
-	slices.SortStableFunc(tags, func(a, b *Tag) int { return cmp.Compare(a.ID, b.ID) })
-	return tags, nil
+	return tags, "", nil
 }
 
 // TagNames lists the names of all tags, sorted.

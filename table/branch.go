@@ -75,8 +75,9 @@ func noSuchBranch(ctx context.Context, st store.Store, name string, cause error)
 // CreateBranch makes a branch of this one, which shares the files of its first
 // snapshot: nothing is copied but metadata. Errors: ErrExists for a name that
 // is taken, ErrInvalid for one that no branch can have, ErrNotFound without
-// the tag or the snapshot. When it is broken off, the branch can be there
-// already, without rows: delete it and create it again.
+// the tag or the snapshot, or where it goes meanwhile: then there is no branch.
+// When it is broken off, the branch can be there already, without rows: delete
+// it and create it again.
 func (t *Table) CreateBranch(ctx context.Context, name string, o BranchOptions) error {
 	return t.wrap("create branch", t.createBranch(ctx, name, o))
 }
@@ -102,7 +103,7 @@ func (t *Table) createBranch(ctx context.Context, name string, o BranchOptions) 
 	if err != nil {
 		return err
 	}
-	if err := t.copySchemas(ctx, name, first.schema); err != nil || first.snapshot == nil {
+	if err := t.copySchemas(ctx, name, first.schema); err != nil || first.at == nil {
 		return err
 	}
 	chain := snapshot.NewChain(t.store, name)
@@ -111,14 +112,17 @@ func (t *Table) createBranch(ctx context.Context, name string, o BranchOptions) 
 			return err
 		}
 	}
-	return t.store.CreateIfAbsent(ctx, chain.Path(first.id), first.snapshot)
+	if err := t.store.CreateIfAbsent(ctx, chain.Path(first.at.ID), first.snapshot); err != nil {
+		return err
+	}
+	return t.confirm(ctx, first.at, "", func(ctx context.Context) error { return t.store.DeleteDir(ctx, branchDir(name)) })
 }
 
-// branchBegin is what a new branch begins with: the bytes of files, nil for none.
+// branchBegin is what a new branch begins with.
 type branchBegin struct {
-	schema        int64 // the newest
-	id            int64 // of the snapshot
-	snapshot, tag []byte
+	schema        int64              // the newest
+	at            *snapshot.Snapshot // nil for none
+	snapshot, tag []byte             // the files, nil for none
 }
 
 func (t *Table) branchBegin(ctx context.Context, o BranchOptions) (b branchBegin, err error) {
@@ -133,7 +137,7 @@ func (t *Table) branchBegin(ctx context.Context, o BranchOptions) (b branchBegin
 		}
 		return b, err
 	}
-	b.schema, b.id = at.SchemaID, at.ID
+	b.schema, b.at = at.SchemaID, at
 	b.snapshot, err = t.store.ReadAll(ctx, t.chain.Path(at.ID))
 	if isNotFound(err) { // the tag outlived it
 		b.snapshot, err = at.Marshal(), nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,8 +34,12 @@ type CleanReport struct {
 	Bytes int64
 }
 
-// cleanBatch is how many files are looked up at once.
-const cleanBatch = 100_000
+const (
+	// cleanBatch is how many files are looked up at once.
+	cleanBatch = 100_000
+	// cleanTries is how often it begins again because there are other branches.
+	cleanTries = 5
+)
 
 // Clean deletes files that nothing names: no snapshot, tag or kept changelog of
 // any branch. Crashed writers and broken off expiries leave such files. It looks
@@ -66,16 +71,6 @@ type cleaner struct {
 }
 
 func (c *cleaner) run(ctx context.Context) error {
-	others, err := c.table.otherBranches(ctx)
-	if err != nil {
-		return err
-	}
-	c.branches = append(others, c.table.chain)
-	for _, b := range c.branches {
-		if !hasSchema(ctx, c.table.store, b) {
-			return fault.Corrupt(b.Root()+"schema", "branch "+b.Branch()+" has no schema, so nobody knows what it needs", nil)
-		}
-	}
 	for _, root := range c.table.options.ExternalPaths {
 		if !c.table.settings.AllowOutsideRoots && !inside(c.table.store.URL(), root) {
 			return &fault.Error{Class: fault.ErrInvalid, File: root, Detail: "the table declares an external path outside its directory",
@@ -155,7 +150,7 @@ func (c *cleaner) externals(ctx context.Context) error {
 // temporaries finds what broken off commits left among snapshots and changelogs.
 func (c *cleaner) temporaries(ctx context.Context) error {
 	c.found, c.n = map[string][]victim{}, 0
-	for _, b := range c.branches {
+	for _, b := range append(c.branches, c.table.chain) {
 		for _, kind := range []string{"snapshot", "changelog"} {
 			named := func(name string) bool {
 				return strings.HasPrefix(name, kind+"-") || name == "LATEST" || name == "EARLIEST"
@@ -204,13 +199,38 @@ func (c *cleaner) flush(ctx context.Context) error {
 	return c.remover.remove(ctx, victims)
 }
 
-// used tells the names of all files that something names. Each manifest is read
-// once, and whatever it mentions counts.
+// used tells the names of all files that something names. Branches that come
+// meanwhile may have been made of a tag that is gone, so then it begins again.
 func (c *cleaner) used(ctx context.Context, name func(string)) error {
+	for range cleanTries {
+		var err error
+		if c.branches, err = c.table.otherBranches(ctx); err != nil {
+			return err
+		}
+		if err := c.usedBy(ctx, append([]*snapshot.Chain{c.table.chain}, c.branches...), name); err != nil {
+			return err
+		}
+		now, err := c.table.otherBranches(ctx)
+		if err != nil {
+			return err
+		}
+		if slices.EqualFunc(c.branches, now, func(a, b *snapshot.Chain) bool { return a.Branch() == b.Branch() }) {
+			return nil
+		}
+	}
+	return &fault.Error{Class: fault.ErrConflict, Detail: "branches come and go all the time, so nothing was deleted", Hint: "clean again"}
+}
+
+// usedBy tells what branches name. Each manifest is read once, and whatever it
+// mentions counts.
+func (c *cleaner) usedBy(ctx context.Context, branches []*snapshot.Chain, name func(string)) error {
 	read := map[string]bool{}
-	for _, b := range c.branches {
+	for _, b := range branches {
+		if !hasSchema(ctx, c.table.store, b) {
+			return fault.Corrupt(b.Root()+"schema", "branch "+b.Branch()+" has no schema, so nobody knows what it needs", nil)
+		}
 		err := eachRoot(ctx, b, func(s *snapshot.Snapshot, kind rootKind, _ bool) error {
-			return c.namedBy(ctx, s, kind == rootChangelog, read, name)
+			return c.namedBy(ctx, s, kind, read, name)
 		})
 		if err != nil {
 			return &fault.Error{Err: fmt.Errorf("branch %s: %w", b.Branch(), err), Detail: "not everything that may name a file could be read, so nothing was deleted",
@@ -220,16 +240,16 @@ func (c *cleaner) used(ctx context.Context, name func(string)) error {
 	return nil
 }
 
-func (c *cleaner) namedBy(ctx context.Context, s *snapshot.Snapshot, outlived bool, read map[string]bool, name func(string)) error {
-	names := map[string]bool{}
-	if err := c.table.nameMetadata(ctx, s, outlived, names); err != nil {
+func (c *cleaner) namedBy(ctx context.Context, s *snapshot.Snapshot, kind rootKind, read map[string]bool, name func(string)) error {
+	names, outlived := map[string]bool{}, kind == rootChangelog
+	if err := c.table.nameMetadata(ctx, s, kind, names); err != nil {
 		return err
 	}
 	for n := range names {
 		name(n)
 	}
 	for _, list := range []string{s.BaseManifestList, s.DeltaManifestList, s.ChangelogManifestList} {
-		if list == "" || read[list] {
+		if list == "" || read[list] || list == s.ChangelogManifestList && kind == rootTag {
 			continue
 		}
 		metas, err := c.table.manifest.ReadList(ctx, list)

@@ -69,9 +69,10 @@ type expirer struct {
 	changelogs retained
 	limit      int64
 	dry        bool
-	decoupled  bool        // changelogs outlive their snapshots
-	spent      func() bool // tells that the rest has to wait for another run
-	neighbours []*snapshot.Chain
+	decoupled  bool              // changelogs outlive their snapshots
+	spent      func() bool       // tells that the rest has to wait for another run
+	told       int64             // snapshots before are expiring anyway, as others have said
+	neighbours []*snapshot.Chain // the other branches
 	remover    *remover
 	emptied    map[bucketKey]bool // buckets that lost files
 	oldest     *snapshot.Snapshot // that stays, for all we know
@@ -130,10 +131,10 @@ func (e *expirer) run(ctx context.Context) error {
 	if err != nil || latest == nil {
 		return err
 	}
-	if e.oldest, err = e.chain.Earliest(ctx); err != nil || e.oldest == nil {
+	if e.told, err = e.chain.ExpiringBelow(ctx); err != nil {
 		return err
 	}
-	if e.neighbours, err = e.table.otherBranches(ctx); err != nil {
+	if e.oldest, err = e.chain.Earliest(ctx); err != nil || e.oldest == nil {
 		return err
 	}
 	longLived, err := e.chain.LongLivedIDs(ctx)
@@ -154,6 +155,38 @@ func (e *expirer) run(ctx context.Context) error {
 		return nil
 	}
 	return e.expireChangelogs(ctx, latest.ID, next)
+}
+
+// announce says which snapshots are about to go, before it looks who else needs
+// their files: tags and branches that come later are taken back by who makes them.
+func (e *expirer) announce(ctx context.Context, below int64) error {
+	if !e.dry && below > e.told {
+		if err := e.chain.Expiring(ctx, below); err != nil {
+			return err
+		}
+	}
+	return e.lookAround(ctx)
+}
+
+// lookAround finds the other branches. A branch may be made of a tag that is
+// deleted then, so look for branches after tags.
+func (e *expirer) lookAround(ctx context.Context) (err error) {
+	e.neighbours, err = e.table.otherBranches(ctx)
+	return err
+}
+
+// begins says that the chain begins with a snapshot now, unless an expiry that
+// others began has gone further.
+func (e *expirer) begins(ctx context.Context, with *snapshot.Snapshot) error {
+	e.oldest = with
+	if e.dry {
+		return nil
+	}
+	if e.told > with.ID {
+		return e.chain.Expiring(ctx, e.told)
+	}
+	e.chain.Began(ctx, false, with.ID)
+	return nil
 }
 
 // hasChangelogFiles tells that changes are in files of their own. Without a

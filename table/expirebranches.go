@@ -43,9 +43,9 @@ func (e *expirer) countBranch(ctx context.Context, b *snapshot.Chain, used map[s
 			if list == "" {
 				continue
 			}
-			err := e.countAdded(ctx, list, used)
-			if isNotFound(err) && kind == rootChangelog {
-				continue // it went with the snapshot
+			err := e.countAdded(ctx, list, used, anyFile)
+			if isNotFound(err) && (kind == rootChangelog || list == root.ChangelogManifestList) {
+				continue // it went with the snapshot, which may have had a tag that this branch was made from
 			}
 			if err != nil {
 				return err
@@ -55,7 +55,10 @@ func (e *expirer) countBranch(ctx context.Context, b *snapshot.Chain, used map[s
 	})
 }
 
-func (e *expirer) countAdded(ctx context.Context, list string, used map[string]int) error {
+func anyFile(*manifest.Entry) bool { return true }
+
+// countAdded adds to the uses of names those of the files that a list adds, if they count.
+func (e *expirer) countAdded(ctx context.Context, list string, used map[string]int, counts func(*manifest.Entry) bool) error {
 	metas, err := e.table.manifest.ReadList(ctx, list)
 	if err != nil {
 		return err
@@ -64,7 +67,7 @@ func (e *expirer) countAdded(ctx context.Context, list string, used map[string]i
 		if err != nil {
 			return err
 		}
-		if _, asked := used[f.File.Name]; asked && f.Kind == manifest.Add {
+		if _, asked := used[f.File.Name]; asked && f.Kind == manifest.Add && counts(f) {
 			used[strings.Clone(f.File.Name)]++
 		}
 	}

@@ -14,6 +14,9 @@ func (e *expirer) expireChangelogs(ctx context.Context, latest, next int64) erro
 	if err != nil || len(ids) == 0 {
 		return err
 	}
+	if err := e.lookAround(ctx); err != nil {
+		return err
+	}
 	from, last := ids[0], ids[len(ids)-1]
 	low, end := e.changelogs.ends(latest, from, next, e.limit)
 	end = min(end, last)
@@ -46,7 +49,7 @@ func (e *expirer) dropChangelogs(ctx context.Context, all []*snapshot.Snapshot) 
 	}
 	keep, err := e.keptMetadata(ctx, gone[0].ID, e.oldest)
 	if err == nil {
-		err = e.table.nameMetadata(ctx, stays, true, keep)
+		err = e.table.nameMetadata(ctx, stays, rootChangelog, keep)
 	}
 	switch {
 	case err == nil:

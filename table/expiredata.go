@@ -75,6 +75,9 @@ func (e *expirer) bury(ctx context.Context, dead []deadFile) error {
 	if err != nil {
 		return err
 	}
+	if err = e.lookAround(ctx); err != nil {
+		return err
+	}
 	if dead, err = e.notOfBranches(ctx, dead); err != nil {
 		return err
 	}

@@ -35,33 +35,45 @@ func (e *expirer) keptMetadata(ctx context.Context, from int64, stays *snapshot.
 	if err != nil {
 		return nil, err
 	}
-	roots := []*snapshot.Snapshot{stays}
-	for i := max(previous(tags, from+1), 0); i < len(tags) && tags[i].ID < stays.ID; i++ {
-		roots = append(roots, tags[i])
-	}
 	keep := map[string]bool{}
-	for _, s := range roots {
-		if err := e.table.nameMetadata(ctx, s, false, keep); err != nil {
-			return nil, err
+	if err := e.table.nameMetadata(ctx, stays, rootSnapshot, keep); err != nil {
+		return nil, err
+	}
+	var held []*snapshot.Snapshot
+	for i := max(previous(tags, from+1), 0); i < len(tags) && tags[i].ID < stays.ID; i++ {
+		held = append(held, tags[i])
+	}
+	if err := e.lookAround(ctx); err != nil {
+		return nil, err
+	}
+	return keep, e.nameHeld(ctx, held, keep)
+}
+
+// nameHeld adds what tags, and the other branches, name beside data files.
+func (e *expirer) nameHeld(ctx context.Context, tags []*snapshot.Snapshot, keep map[string]bool) error {
+	for _, s := range tags {
+		if err := e.table.nameMetadata(ctx, s, rootTag, keep); err != nil {
+			return err
 		}
 	}
 	for _, b := range e.neighbours {
 		err := eachRoot(ctx, b, func(s *snapshot.Snapshot, kind rootKind, _ bool) error {
-			return e.table.nameMetadata(ctx, s, kind == rootChangelog, keep)
+			return e.table.nameMetadata(ctx, s, kind, keep)
 		})
 		if err != nil {
-			return nil, fmt.Errorf("find out what branch %s holds: %w", b.Branch(), err)
+			return fmt.Errorf("find out what branch %s holds: %w", b.Branch(), err)
 		}
 	}
-	return keep, nil
+	return nil
 }
 
-// nameMetadata adds what a root names beside data files: lists, manifests, index
-// files, statistics. Of a changelog that outlived its snapshot much may be gone;
-// so may changelogs of tags.
-func (t *Table) nameMetadata(ctx context.Context, s *snapshot.Snapshot, outlived bool, names map[string]bool) error {
+// nameMetadata adds what a root needs beside data files: lists, manifests, index
+// files, statistics. A tag needs no changelog. Of a changelog that outlived its
+// snapshot much may be gone; so may that of a branch's first snapshot.
+func (t *Table) nameMetadata(ctx context.Context, s *snapshot.Snapshot, kind rootKind, names map[string]bool) error {
+	outlived := kind == rootChangelog
 	for _, list := range []string{s.BaseManifestList, s.DeltaManifestList, s.ChangelogManifestList} {
-		if list == "" {
+		if list == "" || list == s.ChangelogManifestList && kind == rootTag {
 			continue
 		}
 		names[list] = true
@@ -109,10 +121,7 @@ type sweep struct {
 // says what was added.
 func (w *sweep) snapshot(ctx context.Context, s *snapshot.Snapshot) error {
 	if !w.decoupled || w.hasChangelogFiles() {
-		if err := w.list(ctx, s.BaseManifestList, s.BaseManifestListSize); err != nil {
-			return err
-		}
-		if err := w.list(ctx, s.DeltaManifestList, s.DeltaManifestListSize); err != nil {
+		if err := w.lists(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -121,6 +130,19 @@ func (w *sweep) snapshot(ctx context.Context, s *snapshot.Snapshot) error {
 			return err
 		}
 	}
+	return w.beside(ctx, s)
+}
+
+// lists gathers the manifest lists of a snapshot's data.
+func (w *sweep) lists(ctx context.Context, s *snapshot.Snapshot) error {
+	if err := w.list(ctx, s.BaseManifestList, s.BaseManifestListSize); err != nil {
+		return err
+	}
+	return w.list(ctx, s.DeltaManifestList, s.DeltaManifestListSize)
+}
+
+// beside gathers what a snapshot names beside data: statistics and index files.
+func (w *sweep) beside(ctx context.Context, s *snapshot.Snapshot) error {
 	if s.Statistics != "" && w.take(s.Statistics) {
 		w.named = append(w.named, w.remover.own("statistics/"+s.Statistics, -1))
 	}

@@ -34,6 +34,9 @@ func (e *expirer) expireSnapshots(ctx context.Context, latest, next int64) error
 		if all = all[:min(e.snapshots.young(all, low, end)+1, len(all))]; len(all) < 2 {
 			break
 		}
+		if err := e.announce(ctx, all[len(all)-1].ID); err != nil {
+			return err
+		}
 		if all, err = e.dropData(ctx, all); err != nil {
 			return err
 		}
@@ -80,7 +83,7 @@ func (r *retained) young(all []*snapshot.Snapshot, low, end int64) int {
 func (e *expirer) dropData(ctx context.Context, all []*snapshot.Snapshot) ([]*snapshot.Snapshot, error) {
 	keep := func(*manifest.Entry) bool { return false }
 	if e.decoupled && !e.hasChangelogFiles() {
-		keep = func(f *manifest.Entry) bool { return f.File.Source == nil || *f.File.Source == manifest.SourceAppend }
+		keep = written
 	}
 	var dead []deadFile
 	for i, s := range all[1:] {
@@ -128,11 +131,7 @@ func (e *expirer) dropSnapshots(ctx context.Context, all []*snapshot.Snapshot) e
 		}
 		e.report.Snapshots++
 	}
-	e.oldest = stays
-	if !e.dry {
-		e.chain.Began(ctx, false, stays.ID)
-	}
-	return nil
+	return e.begins(ctx, stays)
 }
 
 func (e *expirer) dropSnapshot(ctx context.Context, s *snapshot.Snapshot) error {

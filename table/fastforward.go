@@ -78,8 +78,28 @@ func (t *Table) fastForward(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	t.chain.SetEarliest(ctx, min(begin, first.ID))
+	if err := t.settleEarliest(ctx, min(begin, first.ID), first.ID, from); err != nil {
+		return err
+	}
 	return t.chain.SetLatest(ctx)
+}
+
+// settleEarliest says with which snapshot this branch begins. From first on they
+// are those of another branch now, with what has begun to expire there.
+func (t *Table) settleEarliest(ctx context.Context, begin, first int64, from *snapshot.Chain) error {
+	ours, err := t.chain.ExpiringBelow(ctx)
+	if err != nil {
+		return err
+	}
+	theirs, err := from.ExpiringBelow(ctx)
+	if err != nil {
+		return err
+	}
+	if below := max(min(ours, first), theirs); below > begin {
+		return t.chain.Expiring(ctx, below)
+	}
+	t.chain.SetEarliest(ctx, begin)
+	return nil
 }
 
 // put creates a file unless it is there already. Another one under its name is

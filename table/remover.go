@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -118,7 +119,7 @@ func (r *remover) dataFile(ctx context.Context, f *deadFile) ([]victim, error) {
 		if f.external == nil {
 			return key
 		}
-		return path.Dir(*f.external) + "/" + path.Base(key)
+		return (*f.external)[:strings.LastIndexByte(*f.external, '/')+1] + path.Base(key)
 	}
 	out := []victim{{st, key, shown(key), f.bytes}}
 	for _, name := range f.extra {

@@ -24,7 +24,8 @@ type RollbackOptions struct {
 //
 // It is not atomic: the newest snapshots go first, and when it is broken off, do
 // it again. Nothing may write to the branch meanwhile. Errors: ErrNotFound
-// without the snapshot or the tag.
+// without the snapshot or the tag, or where an expiry has begun to take away the
+// snapshot's files.
 func (t *Table) Rollback(ctx context.Context, o RollbackOptions) (*snapshot.Snapshot, error) {
 	at, err := t.rollbackTarget(ctx, o)
 	if err == nil {
@@ -43,6 +44,9 @@ func (t *Table) rollbackTarget(ctx context.Context, o RollbackOptions) (*snapsho
 	}
 	if err == nil && at == nil {
 		err = fault.Invalid("say what to roll back to: a snapshot, a tag or a time")
+	}
+	if err == nil {
+		err = t.held(ctx, at, "")
 	}
 	return at, err
 }
@@ -74,6 +78,9 @@ func (t *Table) rollback(ctx context.Context, at *snapshot.Snapshot) error {
 		if err := remove(t.chain.TagPath(tag.Name)); err != nil {
 			return err
 		}
+	}
+	if err := t.chain.Undone(ctx, at.ID); err != nil {
+		return err
 	}
 	return t.chain.SetLatest(ctx)
 }

@@ -12,8 +12,11 @@ import (
 // whyMissing makes an error about a missing file say that the snapshot has
 // expired, or is just expiring; others it leaves as they are.
 func (s *Scan) whyMissing(ctx context.Context, err error) error {
-	if !isNotFound(err) || s.snapshot == nil || s.options.Tag != "" {
+	if !isNotFound(err) || s.snapshot == nil {
 		return err
+	}
+	if s.options.Tag != "" {
+		return s.whyTagMissing(ctx, err)
 	}
 	id := s.snapshot.ID
 	there, existErr := s.table.chain.Exists(ctx, id)
@@ -30,4 +33,14 @@ func (s *Scan) whyMissing(ctx context.Context, err error) error {
 	}
 	return &fault.Error{Class: fault.ErrNotFound, Snapshot: id, Err: err, Detail: "it is expiring and some of its files have gone already",
 		Hint: "read a newer snapshot, such as " + itoa(latest.ID) + "; if this stays so, Check tells whether newer ones lack files too"}
+}
+
+// whyTagMissing is whyMissing of a scan that a tag has chosen.
+func (s *Scan) whyTagMissing(ctx context.Context, err error) error {
+	tag, tagErr := s.table.chain.Tag(ctx, s.options.Tag)
+	if tagErr == nil && tag.Same(s.snapshot) || tagErr != nil && !isNotFound(tagErr) {
+		return err
+	}
+	return &fault.Error{Class: fault.ErrNotFound, Snapshot: s.snapshot.ID, Err: err, Detail: "tag " + s.options.Tag + " was deleted or replaced while it was read",
+		Hint: "list the tags for those there are"}
 }

@@ -32,7 +32,8 @@ func (t *Table) Tags(ctx context.Context) ([]*snapshot.Tag, error) {
 // CreateTag gives a snapshot a name under which it can be read for good: expiry
 // leaves the files that it needs. Errors: ErrExists for a name that is taken,
 // ErrInvalid for one that no tag can have or a table without snapshots,
-// ErrNotFound without the snapshot.
+// ErrNotFound without the snapshot, or where it expires meanwhile: then there is
+// no tag.
 func (t *Table) CreateTag(ctx context.Context, name string, o TagOptions) (*snapshot.Tag, error) {
 	tag, err := t.newTag(ctx, name, o)
 	if err == nil {
@@ -45,8 +46,9 @@ func (t *Table) CreateTag(ctx context.Context, name string, o TagOptions) (*snap
 }
 
 // ReplaceTag lets a tag that is there hold another snapshot. What only the old
-// one needed is left for the cleaning of orphans. Errors: those of CreateTag, and
-// ErrNotFound without the tag.
+// one needed is left for the cleaning of orphans, as Paimon leaves it. For a
+// moment a second tag holds the snapshot; one that a crash leaves behind runs out
+// after an hour. Errors: those of CreateTag, and ErrNotFound without the tag.
 func (t *Table) ReplaceTag(ctx context.Context, name string, o TagOptions) (*snapshot.Tag, error) {
 	tag, err := t.replaceTag(ctx, name, o)
 	return tag, t.wrap("replace tag", err)
@@ -60,7 +62,16 @@ func (t *Table) replaceTag(ctx context.Context, name string, o TagOptions) (*sna
 	if err != nil {
 		return nil, err
 	}
-	return tag, t.store.Write(ctx, t.chain.TagPath(name), tag.Marshal())
+	// What the tag held is lost once it is overwritten, so the snapshot must be
+	// held before.
+	second := t.tagOf(name+".replacing-"+t.world.NewID(), &tag.Snapshot, time.Hour)
+	if err := t.publishTag(ctx, second); err != nil {
+		return nil, err
+	}
+	err = t.store.Write(ctx, t.chain.TagPath(name), tag.Marshal())
+	after, cancel := afterwards(ctx)
+	defer cancel()
+	return tag, errors.Join(err, t.deleteTag(after, second.Name))
 }
 
 // RenameTag gives a tag a name that is free. For a moment it has both. Errors:
@@ -144,8 +155,17 @@ func (t *Table) taggedSnapshot(ctx context.Context, id int64, cause error) (*sna
 	return nil, cause
 }
 
-// publishTag writes a tag whose name is free. Of two that make it one wins.
+// publishTag writes a tag whose name is free, and takes it back where files of
+// its snapshot may be going.
 func (t *Table) publishTag(ctx context.Context, tag *snapshot.Tag) error {
+	if err := t.putTag(ctx, tag); err != nil {
+		return err
+	}
+	return t.confirm(ctx, &tag.Snapshot, tag.Name, func(ctx context.Context) error { return t.deleteTag(ctx, tag.Name) })
+}
+
+// putTag writes a tag whose name is free. Of two that make it one wins.
+func (t *Table) putTag(ctx context.Context, tag *snapshot.Tag) error {
 	data, key := tag.Marshal(), t.chain.TagPath(tag.Name)
 	err := t.store.CreateIfAbsent(ctx, key, data)
 	if err == nil {
@@ -160,8 +180,9 @@ func (t *Table) publishTag(ctx context.Context, tag *snapshot.Tag) error {
 	return err
 }
 
-// DeleteTag removes a tag. Files that only it held are left for the cleaning of
-// orphans. Errors: ErrNotFound without the tag.
+// DeleteTag removes a tag and then, if its snapshot has expired, the files that
+// only the tag held. When it is broken off in between they are left for Clean.
+// Errors: ErrNotFound without the tag.
 func (t *Table) DeleteTag(ctx context.Context, name string) error {
 	err := t.options.Tags.CheckMade()
 	if err == nil {

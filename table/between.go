@@ -25,7 +25,8 @@ const (
 	// ChangesChangelog: rows of the changelogs, snapshot by snapshot, overwrites left out.
 	ChangesChangelog ChangeMode = "changelog"
 	// ChangesDiff compares both versions: the row of every key that is new or
-	// differs, and a delete for every key that is gone.
+	// differs, and a delete for every key that is gone. A row that was written
+	// again as it was may be told too: files of both versions are not read.
 	ChangesDiff ChangeMode = "diff"
 )
 

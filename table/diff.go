@@ -20,10 +20,14 @@ import (
 //
 //	delta, changelog   snapshots in their order, in each the buckets, in each the
 //	                   files as they were written: every change of a key, in order
-//	diff               every bucket in the order of its keys: one row a key
+//	diff               every bucket in the order of its keys: one row a key.
+//	                   Where keys may have moved between buckets all that were
+//	                   deleted in one come before all that are in another now
 //
 // Rows of a diff are those of the newer version with the kind they are stored
-// with, +I or +U, and -D with the older row where a key is gone.
+// with, +I or +U. Where a key is gone there is -D with the older row, or with the
+// row of the delete as long as that is stored, -U if it was written so, even
+// where the older version did not have the key either.
 type Diff struct {
 	base    Scan // schema, columns and filter
 	stretch *stretch
@@ -124,88 +128,78 @@ func countRows(batches iter.Seq2[arrow.RecordBatch, error]) (n int64, err error)
 
 // all are the changes without a limit.
 func (d *Diff) all(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
-	return func(yield func(arrow.RecordBatch, error) bool) {
-		switch {
-		case d.stretch.after == nil:
-		case d.stretch.mode != ChangesDiff:
-			d.listed(ctx, yield)
-		case len(d.base.schema.PrimaryKeys) == 0:
-			d.newFiles(ctx, yield)
-		default:
-			d.compared(ctx, yield)
+	switch {
+	case d.stretch.after == nil:
+		return func(func(arrow.RecordBatch, error) bool) {}
+	case d.stretch.mode != ChangesDiff:
+		return batchesOf(inLanes(ctx, d.base.table.settings.Parallel, d.listed(ctx)))
+	case len(d.base.schema.PrimaryKeys) == 0:
+		return d.newFiles(ctx)
+	}
+	return d.compared(ctx)
+}
+
+// listed are the files that the snapshots list as their changes, a part for those of a bucket.
+func (d *Diff) listed(ctx context.Context) iter.Seq2[readPart, error] {
+	return func(yield func(readPart, error) bool) {
+		for id := d.stretch.from + 1; id <= d.stretch.to; id++ {
+			s := d.base
+			s.with(d.columns)
+			splits, err := d.list(ctx, &s, id)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, split := range splits {
+				if !yield(s.splitPart(split, 1), nil) {
+					return
+				}
+			}
 		}
 	}
 }
 
-// listed reads what the snapshots list as their changes.
-func (d *Diff) listed(ctx context.Context, yield func(arrow.RecordBatch, error) bool) {
-	for id := d.stretch.from + 1; id <= d.stretch.to; id++ {
-		at, err := d.base.table.chain.Get(ctx, id)
+// list points a scan at a snapshot and finds the files of its changes. Rows
+// that wait for a bucket are told when they are written, unless compactions tell
+// them in a changelog.
+func (d *Diff) list(ctx context.Context, s *Scan, id int64) (splits []Split, err error) {
+	if s.snapshot, err = s.table.chain.Get(ctx, id); err != nil {
 		if isNotFound(err) {
-			err = d.base.table.noSuchSnapshot(ctx, id)
+			err = s.table.noSuchSnapshot(ctx, id)
 		}
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		list := ""
-		switch {
-		case d.stretch.mode == ChangesDelta && at.CommitKind == snapshot.Append:
-			list = at.DeltaManifestList
-		case d.stretch.mode == ChangesChangelog && at.CommitKind != snapshot.Overwrite:
-			list = at.ChangelogManifestList
-		}
-		if list != "" && !d.list(ctx, at, list, yield) {
-			return
-		}
+		return nil, err
 	}
-}
-
-// list reads the files that a manifest list adds, and tells whether to go on.
-// Rows that wait for a bucket are told when they are written, unless
-// compactions tell them in a changelog.
-func (d *Diff) list(ctx context.Context, at *snapshot.Snapshot, list string, yield func(arrow.RecordBatch, error) bool) bool {
-	s := d.base
-	s.snapshot = at
-	s.with(d.columns)
+	list := ""
+	switch {
+	case d.stretch.mode == ChangesDelta && s.snapshot.CommitKind == snapshot.Append:
+		list = s.snapshot.DeltaManifestList
+	case d.stretch.mode == ChangesChangelog && s.snapshot.CommitKind != snapshot.Overwrite:
+		list = s.snapshot.ChangelogManifestList
+	}
+	if list == "" {
+		return nil, nil
+	}
 	waiting := s.table.options.ChangelogProducer == "none"
-	splits, err := s.changeSplits(ctx, list, func(e *manifest.Entry) bool { return e.Bucket >= 0 || waiting })
-	if err != nil {
-		yield(nil, err)
-		return false
-	}
-	return passOn(s.ReadSplits(ctx, splits), yield)
-}
-
-// passOn yields all of a sequence and tells whether to go on behind it.
-func passOn(batches iter.Seq2[arrow.RecordBatch, error], yield func(arrow.RecordBatch, error) bool) bool {
-	for rec, err := range batches {
-		if !yield(rec, err) || err != nil {
-			return false
-		}
-	}
-	return true
+	return s.changeSplits(ctx, list, func(e *manifest.Entry) bool { return e.Bucket >= 0 || waiting })
 }
 
 // newFiles reads the files that the newer version has and the older one has
 // not: without keys, nobody can tell which of their rows are new.
-func (d *Diff) newFiles(ctx context.Context, yield func(arrow.RecordBatch, error) bool) {
+func (d *Diff) newFiles(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
 	s := d.base
 	s.snapshot = d.stretch.after
 	s.with(d.columns)
 	before, after, err := d.bothFiles(ctx)
 	if err != nil {
-		yield(nil, err)
-		return
+		return failing(err)
 	}
 	var splits []Split
 	for _, key := range s.table.sortedBuckets(after.files) {
 		some, err := s.splitBucket(ctx, key, after.without(before, key), after.vectors[key])
 		if err != nil {
-			yield(nil, err)
-			return
+			return failing(err)
 		}
 		splits = append(splits, some...)
 	}
-	passOn(s.ReadSplits(ctx, splits), yield)
+	return s.ReadSplits(ctx, splits)
 }

@@ -281,3 +281,33 @@ func TestDiffRefusesWhatIsNoStretchOfHistory(t *testing.T) {
 		t.Errorf("of an empty table: %v, %v", got, err)
 	}
 }
+
+// A key that went to another bucket was told as new by the one and then as
+// deleted by the other: whoever applied that lost it.
+func TestAKeyThatMovedIsNotDeletedAfterItCame(t *testing.T) {
+	for name, c := range map[string]struct {
+		yaml      string
+		overwrite bool
+	}{
+		"by an overwrite":   {"columns: [{name: k, type: INT NOT NULL}, {name: p, type: STRING}]\nprimary-key: [k]", true},
+		"across partitions": {"columns: [{name: k, type: INT NOT NULL}, {name: p, type: STRING NOT NULL}]\npartition-by: [p]\nprimary-key: [k]", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tab := create(t, store.NewMem(), c.yaml, "bucket=-1", "dynamic-bucket.target-row-num=1")
+			load(t, tab, `{"k":1,"p":"b"}`, `{"k":2,"p":"b"}`)
+			if c.overwrite {
+				rescale(t, tab, nil, `{"k":2,"p":"a"}`)
+			} else {
+				load(t, tab, `{"k":2,"p":"a"}`)
+			}
+			changes, err := diffLines(tab, between(1, 2, table.ChangesDiff))
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := slices.IndexFunc(changes, func(line string) bool { return strings.HasPrefix(line, `{"_kind":"-D","k":2`) })
+			if n := slices.Index(changes, `{"_kind":"+I","k":2,"p":"a"}`); n < 0 || n < at {
+				t.Error(changes)
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -34,6 +35,7 @@ import (
 type versionFiles struct {
 	files   map[bucketKey][]manifest.DataFile
 	vectors map[bucketKey]bucketVectors
+	buckets map[string]int // how many a partition has
 }
 
 // bothFiles are the files of both versions.
@@ -46,7 +48,7 @@ func (d *Diff) bothFiles(ctx context.Context) (before, after *versionFiles, err 
 
 // files finds the files of a version that may hold rows of the result; nil has none.
 func (d *Diff) files(ctx context.Context, at *snapshot.Snapshot) (*versionFiles, error) {
-	v := &versionFiles{files: make(map[bucketKey][]manifest.DataFile)}
+	v := &versionFiles{files: make(map[bucketKey][]manifest.DataFile), buckets: make(map[string]int)}
 	if at == nil {
 		return v, nil
 	}
@@ -60,6 +62,7 @@ func (d *Diff) files(ctx context.Context, at *snapshot.Snapshot) (*versionFiles,
 		}
 		key := bucketKey{string(e.Partition), e.Bucket}
 		v.files[key] = append(v.files[key], e.File)
+		v.buckets[key.partition] = e.TotalBuckets
 	}
 	v.vectors, err = d.base.table.vectorsAt(ctx, at)
 	return v, err
@@ -99,6 +102,20 @@ func sameVector(a, b bucketVectors, name string) bool {
 type diffUnit struct {
 	key           bucketKey
 	before, after []manifest.DataFile
+	tells         unitTells
+}
+
+// unitTells says which differences of a section are told.
+type unitTells int
+
+const (
+	tellAll unitTells = iota
+	tellDeletes
+	tellOthers
+)
+
+func (tells unitTells) has(kind int8) bool {
+	return tells == tellAll || (tells == tellDeletes) == mergeengine.Retracts(kind)
 }
 
 // units are the sections of a bucket in which the versions differ.
@@ -139,50 +156,110 @@ func (d *Diff) units(key bucketKey, before, after *versionFiles) (units []diffUn
 	return units
 }
 
-// compared reads both versions and yields what differs.
-func (d *Diff) compared(ctx context.Context, yield func(arrow.RecordBatch, error) bool) {
-	before, after, err := d.bothFiles(ctx)
-	if err != nil {
-		yield(nil, err)
-		return
+// allUnits are the sections of all buckets, in the order in which they are told.
+func (d *Diff) allUnits(before, after *versionFiles) (all []diffUnit) {
+	both := maps.Clone(before.files)
+	maps.Copy(both, after.files)
+	keys := d.base.table.sortedBuckets(both)
+	for len(keys) > 0 {
+		n := d.together(keys, before, after)
+		var units []diffUnit
+		for _, key := range keys[:n] {
+			units = append(units, d.units(key, before, after)...)
+		}
+		if n > 1 && d.mayMove(keys[:n], before, after) {
+			units = deletesFirst(units)
+		}
+		all, keys = append(all, units...), keys[n:]
 	}
-	buckets := make(map[bucketKey][]manifest.DataFile)
-	for _, v := range []*versionFiles{before, after} {
-		for key := range v.files {
-			buckets[key] = nil
+	return all
+}
+
+// together is how many of the first buckets hold, between them, all that may
+// become of their keys.
+func (d *Diff) together(keys []bucketKey, before, after *versionFiles) int {
+	t, partition := d.base.table, keys[0].partition
+	switch {
+	case t.crossing():
+		return len(keys)
+	case t.options.Bucket > 0 && before.buckets[partition] == after.buckets[partition]:
+		return 1
+	}
+	n := 1
+	for n < len(keys) && keys[n].partition == partition {
+		n++
+	}
+	return n
+}
+
+// mayMove tells that a key may lie in another of some buckets than it did. Within
+// a partition an overwrite is needed for that, and leaves none of its files.
+func (d *Diff) mayMove(keys []bucketKey, before, after *versionFiles) bool {
+	for _, key := range keys {
+		if !d.base.table.crossing() && len(after.without(before, key)) < len(after.files[key]) {
+			return false
 		}
 	}
-	for _, key := range d.base.table.sortedBuckets(buckets) {
-		for _, u := range d.units(key, before, after) {
-			older := d.side(ctx, d.stretch.before, u.key, u.before, before.vectors[key])
-			newer := d.side(ctx, d.stretch.after, u.key, u.after, after.vectors[key])
-			if !d.compare(older, newer, yield) {
+	return true
+}
+
+// deletesFirst is for keys that move: what is deleted in one bucket must not
+// come after what is new in another.
+func deletesFirst(units []diffUnit) []diffUnit {
+	var first, then []diffUnit
+	for _, u := range units {
+		if len(u.before) > 0 || slices.ContainsFunc(u.after, mayDelete) {
+			u.tells = tellDeletes
+			first = append(first, u)
+			u.tells = tellOthers
+		}
+		then = append(then, u)
+	}
+	return append(first, then...)
+}
+
+// compared reads both versions and yields what differs.
+func (d *Diff) compared(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
+	before, after, err := d.bothFiles(ctx)
+	if err != nil {
+		return failing(err)
+	}
+	units := d.allUnits(before, after)
+	cores := d.base.table.settings.Parallel
+	lanes := min(cores, len(units))
+	return batchesOf(inLanes(ctx, lanes, func(yield func(readPart, error) bool) {
+		for _, u := range units {
+			read := func(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
+				side := func(at *snapshot.Snapshot, files []manifest.DataFile, vectors bucketVectors) iter.Seq2[arrow.RecordBatch, error] {
+					return d.side(ctx, at, u.key, files, vectors, max(1, cores/lanes/2))
+				}
+				older := side(d.stretch.before, u.before, before.vectors[u.key])
+				return d.compare(u.tells, older, side(d.stretch.after, u.after, after.vectors[u.key]))
+			}
+			if !yield(read, nil) {
 				return
 			}
 		}
-	}
+	}))
 }
 
 // side reads all columns of one side of a section in the order of keys, with
 // sequence numbers and kinds, rows that are deletes too. Of the filter it holds
 // to what is the same on both sides: that on keys and partitions.
-func (d *Diff) side(ctx context.Context, at *snapshot.Snapshot, key bucketKey, files []manifest.DataFile, vectors bucketVectors) iter.Seq2[arrow.RecordBatch, error] {
-	return func(yield func(arrow.RecordBatch, error) bool) {
-		if len(files) == 0 {
-			return
-		}
-		filter, _ := d.base.filter.OnlyFields(nameSet(append(d.base.schema.KeyFields(), d.base.schema.PartitionFields()...)))
-		s, err := d.base.ofColumns(d.base.schema.Fields, filter)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		s.snapshot = at
-		s.with(systemColumns{sequence: true, deletes: true})
-		split := s.split(key, files)
-		split.Merge, split.Vectors = true, vectors.of(files)
-		passOn(s.readSplit(ctx, split, max(1, s.table.settings.Parallel/2)), yield)
+func (d *Diff) side(ctx context.Context, at *snapshot.Snapshot, key bucketKey, files []manifest.DataFile, vectors bucketVectors, parallel int) iter.Seq2[arrow.RecordBatch, error] {
+	if len(files) == 0 {
+		return func(func(arrow.RecordBatch, error) bool) {}
 	}
+	filter, _ := d.base.filter.OnlyFields(nameSet(append(d.base.schema.KeyFields(), d.base.schema.PartitionFields()...)))
+	s, err := d.base.ofColumns(d.base.schema.Fields, filter)
+	if err != nil {
+		return failing(err)
+	}
+	s.snapshot = at
+	s.with(systemColumns{sequence: true, deletes: true})
+	split := s.split(key, files)
+	split.Merge, split.Vectors = true, vectors.of(files)
+	return s.readSplit(ctx, split, parallel)
 }
 
 // finish filters, projects and puts system columns before rows that are all

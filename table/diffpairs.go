@@ -18,6 +18,7 @@ import (
 // point into them.
 type pairs struct {
 	diff     *Diff
+	tells    unitTells
 	sides    [2]*pairSide // the older, the newer
 	layout   *vector.Layout
 	compared []int // columns that are no key
@@ -39,13 +40,21 @@ type pairSide struct {
 
 func (s *pairSide) has() bool { return !s.done && s.row < len(s.kinds) }
 
-// compare yields the differences of two streams and tells whether to go on.
-func (d *Diff) compare(older, newer iter.Seq2[arrow.RecordBatch, error], yield func(arrow.RecordBatch, error) bool) bool {
-	p, err := d.newPairs()
-	if err != nil {
-		yield(nil, err)
-		return false
+// compare yields the differences of two streams that are to be told.
+func (d *Diff) compare(tells unitTells, older, newer iter.Seq2[arrow.RecordBatch, error]) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		p, err := d.newPairs()
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		p.tells = tells
+		p.run(older, newer, yield)
 	}
+}
+
+// run goes through both streams to their ends.
+func (p *pairs) run(older, newer iter.Seq2[arrow.RecordBatch, error], yield func(arrow.RecordBatch, error) bool) {
 	for i, seq := range []iter.Seq2[arrow.RecordBatch, error]{older, newer} {
 		next, stop := iter.Pull2(seq)
 		defer stop()
@@ -62,15 +71,16 @@ func (d *Diff) compare(older, newer iter.Seq2[arrow.RecordBatch, error], yield f
 				continue
 			}
 			if !p.flush(yield) { // picks point into the batch that goes
-				return false
+				return
 			}
 			if err := p.load(i); err != nil {
 				yield(nil, err)
-				return false
+				return
 			}
 		}
 		if p.sides[0].done && p.sides[1].done {
-			return p.flush(yield)
+			p.flush(yield)
+			return
 		}
 		p.walk()
 	}
@@ -169,6 +179,9 @@ func (p *pairs) walk() {
 
 // pick notes the row that a side is at.
 func (p *pairs) pick(side int, kind int8) {
+	if !p.tells.has(kind) {
+		return
+	}
 	p.refs, p.kinds = append(p.refs, vector.MakeRef(side, p.sides[side].row)), append(p.kinds, kind)
 }
 

@@ -295,94 +295,24 @@ func (s *Scan) Count(ctx context.Context) (int64, error) {
 
 // inOrder reads several splits at once and yields their batches split by split.
 func (s *Scan) inOrder(ctx context.Context, splits []Split) iter.Seq2[arrow.RecordBatch, error] {
-	return func(yield func(arrow.RecordBatch, error) bool) {
-		for _, got := range s.numbered(ctx, splits) {
-			if !yield(got.rec, got.err) {
-				return
-			}
-		}
-	}
+	return batchesOf(s.numbered(ctx, splits))
 }
 
 // numbered is inOrder with the number of each batch's split.
 func (s *Scan) numbered(ctx context.Context, splits []Split) iter.Seq2[int, batchOrError] {
-	return func(yield func(int, batchOrError) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		cores := s.table.settings.Parallel
-		lanes := min(cores, len(splits))
-		var open []*lane
-		defer func() {
-			cancel()
-			for _, l := range open {
-				l.drain()
-			}
-		}()
-		inside := max(1, cores/max(1, lanes))
-		for next := 0; next < len(splits) || len(open) > 0; {
-			for len(open) < lanes && next < len(splits) {
-				open = append(open, s.startLane(ctx, splits[next], inside))
-				next++
-			}
-			for got := range open[0].out {
-				if got.err != nil {
-					yield(next-len(open), got)
-					return
-				}
-				more := yield(next-len(open), got)
-				got.rec.Release()
-				if !more {
-					return
-				}
-			}
-			if err := ctx.Err(); err != nil { // the lane may have ended early
-				yield(next-len(open), batchOrError{err: err})
-				return
-			}
-			open = open[1:]
-		}
-	}
-}
-
-// lane is one split being read ahead by its own goroutine.
-type lane struct{ out chan batchOrError }
-
-type batchOrError struct {
-	rec arrow.RecordBatch
-	err error
-}
-
-// laneDepth is how many batches a split may be ahead of its consumer.
-const laneDepth = 2
-
-func (s *Scan) startLane(ctx context.Context, split Split, parallel int) *lane {
-	l := &lane{out: make(chan batchOrError, laneDepth)}
-	go func() {
-		defer close(l.out)
-		for rec, err := range s.readSplit(ctx, split, parallel) {
-			if err == nil {
-				rec.Retain()
-			}
-			select {
-			case l.out <- batchOrError{rec, err}:
-			case <-ctx.Done():
-				if err == nil {
-					rec.Release()
-				}
-				return
-			}
-			if err != nil {
+	cores := s.table.settings.Parallel
+	lanes := min(cores, len(splits))
+	return inLanes(ctx, lanes, func(yield func(readPart, error) bool) {
+		for _, split := range splits {
+			if !yield(s.splitPart(split, max(1, cores/lanes)), nil) {
 				return
 			}
 		}
-	}()
-	return l
+	})
 }
 
-// drain waits for the goroutine to end and releases what it had read.
-func (l *lane) drain() {
-	for got := range l.out {
-		if got.err == nil {
-			got.rec.Release()
-		}
+func (s *Scan) splitPart(split Split, parallel int) readPart {
+	return func(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
+		return s.readSplit(ctx, split, parallel)
 	}
 }

@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidelake/tidelake/internal/model"
 	"github.com/tidelake/tidelake/internal/rowjson"
 	"github.com/tidelake/tidelake/schema"
+	"github.com/tidelake/tidelake/snapshot"
 	"github.com/tidelake/tidelake/table"
 )
 
@@ -43,52 +43,142 @@ func drawProducer(m metaTable, maybe func(odds int, key string, values ...string
 }
 
 // changesLead proves that the changes from one moment to a later one, applied to
-// the table at the first, give the table at the second.
+// the table at the first, give the table at the second: the tables that a full
+// start of a stream sees, and the changes that it tells behind.
 func (m *metaRun) changesLead(a, b moment) error {
-	producer := m.Config.Options["changelog-producer"]
-	if m.postponed() && producer == "" || b.snapshot == 0 {
-		return nil // rows that wait are no part of the table yet
+	if b.snapshot == 0 {
+		return nil
 	}
-	replaced := false
-	for s, err := range m.table.Snapshots().All(ctx) {
-		if err != nil {
+	overwrites, earlier, err := m.overwrites(a, b)
+	if err != nil {
+		return err
+	}
+	o := table.StreamOptions{Mode: table.FromSnapshotFull, Snapshot: a.snapshot, UntilSnapshot: b.snapshot, Overwrites: table.SkipOverwrites}
+	if a.snapshot == 0 {
+		o.Mode, o.Snapshot = table.FromSnapshot, 1
+	}
+	producer := m.Config.Options["changelog-producer"]
+	asWritten := producer == "" || producer == "input"
+	if asWritten && (overwrites || m.random.IntN(2) == 0) {
+		o.Overwrites = table.DeliverOverwrites
+	}
+	shares := 1 + m.random.IntN(3)/2
+	all, err := m.streamed(o, shares)
+	if err != nil {
+		return err
+	}
+	if m.random.IntN(2) == 0 {
+		if err := m.narrowed(o, shares, all); err != nil {
 			return err
 		}
-		overwrites := s.CommitKind == "OVERWRITE" && s.ID <= b.snapshot
-		if overwrites && s.ID > a.snapshot {
-			return nil // which is not told
+	}
+	if !overwrites {
+		if err := m.incremental(a, b, all); err != nil {
+			return err
 		}
-		replaced = replaced || overwrites
+	} else if !asWritten {
+		return nil // they are not told
 	}
-	level := 0
-	switch producer {
-	case "lookup":
-		level = 1
-	case "full-compaction":
-		level = table.TopLevel(m.table)
-	}
-	before, err := m.stateAt(a.snapshot, level)
+	o.Mode, o.Snapshot = table.FromSnapshotFull, b.snapshot
+	after, err := m.streamed(o, shares)
 	if err != nil {
 		return err
 	}
-	after, err := m.stateAt(b.snapshot, level)
-	if err != nil {
-		return err
+	behind := slices.IndexFunc(all, func(r told) bool { return !r.full })
+	if behind < 0 {
+		behind = len(all)
 	}
-	changes, err := m.changesBetween(a.snapshot, b.snapshot)
-	if err != nil {
-		return err
+	if asWritten {
+		return m.mergesTo(all[:behind], all[behind:], after)
 	}
-	if level == 0 {
-		return m.mergesTo(before, changes, after)
-	}
-	return m.appliesTo(before, changes, after, replaced)
+	return m.appliesTo(all[:behind], all[behind:], after, earlier)
 }
 
-// stateAt are the rows of a snapshot on some level and above, as JSON.
-func (m *metaRun) stateAt(id int64, level int) (rows []string, err error) {
+// overwrites tells whether there are overwrites between two moments, and before the first.
+func (m *metaRun) overwrites(a, b moment) (between, before bool, err error) {
+	for s, err := range m.table.Snapshots().All(ctx) {
+		if err != nil {
+			return false, false, err
+		}
+		if s.CommitKind == snapshot.Overwrite {
+			between = between || s.ID > a.snapshot && s.ID <= b.snapshot
+			before = before || s.ID <= a.snapshot
+		}
+	}
+	return between, before, nil
+}
+
+// incremental proves that incremental reads tell the changes that streams tell,
+// and that what they find different leads from the one table to the other.
+func (m *metaRun) incremental(a, b moment, all []told) error {
+	mode := table.ChangesChangelog
+	if m.Config.Options["changelog-producer"] == "" {
+		mode = table.ChangesDelta
+	}
+	want := toldLines(slices.DeleteFunc(slices.Clone(all), func(r told) bool { return r.full }))
+	got, err := diffLines(m.table, between(a.snapshot, b.snapshot, mode))
+	if err != nil {
+		return err
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(want, got) {
+		return fmt.Errorf("an incremental read (-as the stream +read):\n%s", cmp.Diff(want, got))
+	}
+	return nil
+}
+
+// differencesLead proves that what differs between two moments makes the table
+// at the second out of that at the first.
+func (m *metaRun) differencesLead(a, b moment) error {
+	level := 0
+	if m.Config.Options["deletion-vectors.enabled"] == "true" || m.model.Schema.Options["merge-engine"] == "first-row" {
+		level = 1 // others are not visible to batch reads
+	}
+	state, err := m.stateAt(a.snapshot, level)
+	if err != nil {
+		return err
+	}
+	want, err := m.stateAt(b.snapshot, level)
+	if err != nil {
+		return err
+	}
+	o := between(a.snapshot, b.snapshot, table.ChangesDiff)
+	o.BatchRows = m.Config.BatchRows
+	changes, err := diffLines(m.table, o)
+	if err != nil {
+		return err
+	}
+	come := map[string]bool{}
+	for _, change := range changes {
+		key, line := m.keyed(change)
+		if come[key] {
+			return fmt.Errorf("%s comes after the key's new row", change)
+		}
+		if kindOf(change).Retracts() {
+			delete(state, key) // perhaps of a row that never was
+		} else {
+			come[key], state[key] = true, line
+		}
+	}
+	if d := cmp.Diff(want, state); d != "" {
+		return fmt.Errorf("the differences %q make (-there +made):\n%s", changes, d)
+	}
+	return nil
+}
+
+// keyed is the key of a row, and the row as the model prints it.
+func (m *metaRun) keyed(row string) (key, line string) {
+	cells := m.cells(m.model.Schema.Fields, row)
+	_, key = m.model.Place(cells)
+	return key, m.model.Line(cells, m.model.Schema.Fields)
+}
+
+// stateAt are the rows of a snapshot on some level and above, by key.
+func (m *metaRun) stateAt(id int64, level int) (map[string]string, error) {
+	rows := map[string]string{}
 	if id == 0 {
-		return nil, nil
+		return rows, nil
 	}
 	enc, err := rowjson.NewEncoder(m.table.Schema().Fields)
 	if err != nil {
@@ -102,45 +192,15 @@ func (m *metaRun) stateAt(id int64, level int) (rows []string, err error) {
 			return nil, err
 		}
 		for r := range int(rec.NumRows()) {
-			rows = append(rows, string(enc.AppendRow(nil, r)))
-		}
-	}
-	return rows, nil
-}
-
-// changesBetween are the changes after one snapshot up to another, as JSON with "_kind".
-func (m *metaRun) changesBetween(a, b int64) (rows []string, err error) {
-	fields := m.table.Schema().Fields
-	enc, err := rowjson.NewEncoder(fields)
-	if err != nil {
-		return nil, err
-	}
-	as, err := schema.ArrowSchema(fields)
-	if err != nil {
-		return nil, err
-	}
-	for id := a + 1; id <= b; id++ {
-		for rec, err := range table.StoredChanges(ctx, m.table, id) {
-			if err != nil {
-				return nil, err
-			}
-			kinds := rec.Column(0).(*array.Int8)
-			values := array.NewRecordBatch(as, rec.Columns()[4:], rec.NumRows())
-			err = enc.Bind(values)
-			for r := 0; err == nil && r < int(rec.NumRows()); r++ {
-				rows = append(rows, `{"_kind":"`+schema.RowKind(kinds.Value(r)).String()+`",`+string(enc.AppendRow(nil, r))[1:])
-			}
-			values.Release()
-			if err != nil {
-				return nil, err
-			}
+			key, line := m.keyed(string(enc.AppendRow(nil, r)))
+			rows[key] = line
 		}
 	}
 	return rows, nil
 }
 
 // mergesTo merges rows with changes by the table's engine.
-func (m *metaRun) mergesTo(before, changes, after []string) error {
+func (m *metaRun) mergesTo(before, changes, after []told) error {
 	sc := *m.model.Schema
 	sc.PrimaryKeys = slices.Clone(sc.PrimaryKeys)
 	for _, p := range sc.PartitionKeys { // a key that moves is told of in two partitions
@@ -148,10 +208,24 @@ func (m *metaRun) mergesTo(before, changes, after []string) error {
 			sc.PrimaryKeys = append(sc.PrimaryKeys, p)
 		}
 	}
+	columns := slices.DeleteFunc(slices.Clone(sc.Fields), func(f schema.Field) bool { return f.Type.Kind == schema.VarBinary }) // sets are lists to the model
 	merged, want := model.New(&sc), model.New(&sc)
-	merged.Write(before...)
-	merged.Write(changes...)
-	want.Write(after...)
+	merged.Write(toldLines(before)...)
+	for len(changes) > 0 {
+		n := slices.IndexFunc(changes, func(r told) bool { return r.at != changes[0].at && r.at.ID != changes[0].at.ID })
+		if n < 0 {
+			n = len(changes)
+		}
+		if changes[0].at.CommitKind == snapshot.Overwrite {
+			if err := m.replace(merged, changes[:n], columns); err != nil {
+				return err
+			}
+		} else {
+			merged.Write(toldLines(changes[:n])...)
+		}
+		changes = changes[n:]
+	}
+	want.Write(toldLines(after)...)
 	got, err := merged.Rows()
 	if err != nil {
 		return err
@@ -160,58 +234,82 @@ func (m *metaRun) mergesTo(before, changes, after []string) error {
 	if err != nil {
 		return err
 	}
-	columns := slices.DeleteFunc(slices.Clone(sc.Fields), func(f schema.Field) bool { return f.Type.Kind == schema.VarBinary }) // sets are lists to the model
 	if d := cmp.Diff(modelLines(want, rows, columns...), modelLines(merged, got, columns...)); d != "" {
-		return fmt.Errorf("the changes %q make of %q (-there +made):\n%s", changes, before, d)
+		return fmt.Errorf("the changes make of %q (-there +made):\n%s", toldLines(before), d)
 	}
+	return nil
+}
+
+// replace does what an overwrite tells: rows go as they are, others come.
+func (m *metaRun) replace(t *model.Table, changes []told, columns []schema.Field) error {
+	rows, err := t.Rows()
+	if err != nil {
+		return err
+	}
+	left := map[string]string{}
+	for _, row := range rows {
+		_, key := t.Place(row)
+		left[key] = t.Line(row, t.Schema.Fields)
+	}
+	var came []string
+	for _, r := range changes {
+		if r.kind != schema.Delete {
+			came = append(came, r.line())
+			continue
+		}
+		_, row := t.Decode(r.line())
+		_, key := t.Place(row)
+		if _, there := left[key]; !there && !m.postponed() { // rows that wait go one by one
+			return fmt.Errorf("%s is overwritten, and was not there", r.line())
+		}
+		delete(left, key)
+	}
+	t.Drop(nil)
+	t.Write(slices.Collect(maps.Values(left))...)
+	t.Write(came...)
 	return nil
 }
 
 // appliesTo puts changes in the place of rows. Each must fit what is there,
 // but that deletes which an overwrite has put on the top level count as rows.
-func (m *metaRun) appliesTo(before, changes, after []string, replaced bool) error {
+func (m *metaRun) appliesTo(before, changes, after []told, replaced bool) error {
 	ignored := strings.Split(m.Config.Options["changelog-producer.row-deduplicate-ignore-fields"], ",")
 	shown := slices.DeleteFunc(slices.Clone(m.model.Schema.Fields), func(f schema.Field) bool { return slices.Contains(ignored, f.Name) })
-	split := func(row string) (kind schema.RowKind, key, line string) {
-		kind, cells := m.model.Decode(row)
+	split := func(r told) (key, line string) {
+		_, cells := m.model.Decode(r.row)
 		part, key := m.model.Place(cells)
-		return kind, part + key, m.model.Line(cells, shown)
+		return part + key, m.model.Line(cells, shown)
 	}
-	asMap := func(rows []string) map[string]string {
+	asMap := func(rows []told) map[string]string {
 		out := map[string]string{}
 		for _, row := range rows {
-			_, key, line := split(row)
+			key, line := split(row)
 			out[key] = line
 		}
 		return out
 	}
 	state := asMap(before)
 	for _, change := range changes {
-		kind, key, line := split(change)
-		if m.model.Schema.Options["rowkind.field"] != "" {
-			kind = kindOf(change)
-		}
+		key, line := split(change)
 		old, there := state[key]
 		switch {
-		case kind.Retracts() && (there && old == line || !there && replaced):
+		case change.kind.Retracts() && (there && old == line || !there && replaced):
 			delete(state, key)
-		case !kind.Retracts() && !there:
+		case !change.kind.Retracts() && !there:
 			state[key] = line
 		default:
-			return fmt.Errorf("change %s of %q", change, old)
+			return fmt.Errorf("change %s of %q", change.line(), old)
 		}
 	}
 	if d := cmp.Diff(asMap(after), state); d != "" {
-		return fmt.Errorf("the changes %q make of %q (-there +made):\n%s", changes, slices.Collect(maps.Values(asMap(before))), d)
+		return fmt.Errorf("the changes %q make of %q (-there +made):\n%s", toldLines(changes), slices.Collect(maps.Values(asMap(before))), d)
 	}
 	return nil
 }
 
-// kindOf is the kind that a change says itself.
+// kindOf is the kind that a change says.
 func kindOf(change string) schema.RowKind {
 	kind, err := schema.ParseRowKind(strings.Split(change, `"`)[3])
-	if err != nil {
-		panic(err)
-	}
+	must(err)
 	return kind
 }

@@ -71,7 +71,13 @@ func (m *metaRun) between(a, b moment) error {
 	if err := m.get(b); err != nil {
 		return err
 	}
-	return m.changesLead(a, b)
+	if err := m.changesLead(a, b); err != nil {
+		return err
+	}
+	if err := m.differencesLead(a, b); err != nil {
+		return fmt.Errorf("diff: %w", err)
+	}
+	return nil
 }
 
 // travel reads every snapshot. One that no step ended with is the first of two

@@ -138,14 +138,18 @@ func (m *metaRun) same(what string, o table.ScanOptions, want []string) error {
 
 // normal prints a row of the engine as the model prints its own.
 func (m *metaRun) normal(fields []schema.Field, line string) string {
+	return m.model.Line(m.cells(fields, line), fields)
+}
+
+// cells are a row of the engine as the model has its own.
+func (m *metaRun) cells(fields []schema.Field, line string) map[int]any {
 	sc := &schema.Table{Fields: fields, Options: maps.Clone(m.model.Schema.Options)}
 	delete(sc.Options, "rowkind.field") // which the columns may leave out
-	t := model.New(sc)
-	_, row := t.Decode(line)
+	_, row := model.New(sc).Decode(line)
 	for _, f := range fields {
 		if text, ok := row[f.ID].(string); ok && setFunction(sc.Options, f.Name) != "" {
 			row[f.ID] = listed(setFunction(sc.Options, f.Name), text)
 		}
 	}
-	return t.Line(row, fields)
+	return row
 }

@@ -163,7 +163,18 @@ func (c *Committer) replayed(ctx context.Context, p *pending) (id int64, done bo
 		return id, true, nil
 	}
 	c.stats.Replays++
-	return 0, true, nil
+	return 0, true, c.usurped(p)
+}
+
+// usurped is the error for a group that nobody can have committed before, and
+// whose identifier is in the chain.
+func (c *Committer) usurped(p *pending) error {
+	if !p.novel {
+		return nil
+	}
+	return &fault.Error{Class: fault.ErrConflict, Op: "commit",
+		Detail: fmt.Sprintf("another process commits as user %s too, and has used identifier %d: these rows are not in the table", c.cfg.User, p.identifier),
+		Hint:   "stop one of the two, or give each a user of its own; then open a new writer and send the rows again"}
 }
 
 // unprepared ends an attempt that failed before its create. When its base has

@@ -36,6 +36,10 @@ type Changes struct {
 	CompactChangelog []manifest.Entry
 	CompactIndex     []manifest.IndexEntry
 
+	// New says that nobody can have tried this commit before: its identifier in
+	// the chain is no replay, but another process that commits as the same user.
+	// The append group is refused then (fault.ErrConflict), and not passed over.
+	New bool
 	// IgnoreEmpty drops an append group that holds nothing. Without it there
 	// is a snapshot all the same, so that the identifier is on record. Option
 	// snapshot.ignore-empty-commit overrides it.
@@ -113,6 +117,8 @@ type group struct {
 	check bool
 	// discard leaves out files that the base has already.
 	discard bool
+	// novel groups are refused where they would be passed over as replays.
+	novel bool
 }
 
 func (g *group) empty() bool { return len(g.files)+len(g.changelog)+len(g.index) == 0 }
@@ -123,7 +129,7 @@ func (c *Committer) appendGroup(ch *Changes) *group {
 	g := &group{
 		kind: Append, identifier: ch.Identifier, watermark: ch.Watermark, properties: ch.Properties,
 		files: ch.AppendFiles, changelog: ch.AppendChangelog, index: ch.AppendIndex, hashBase: ch.HashBase, keyBase: ch.KeyBase,
-		check: ch.CheckAppendConflicts,
+		check: ch.CheckAppendConflicts, novel: ch.New,
 	}
 	if removesRows(ch.AppendFiles, ch.AppendIndex) {
 		g.kind, g.check = Overwrite, true

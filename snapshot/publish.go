@@ -88,7 +88,7 @@ func (c *Committer) preceded(ctx context.Context, p *pending, found *base) (int6
 	c.mine.seen = found.id()
 	c.accept(found.id())
 	c.stats.Replays++
-	return 0, nil
+	return 0, c.usurped(p)
 }
 
 // lost gives up an attempt whose id went to another commit.

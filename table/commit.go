@@ -103,16 +103,17 @@ func (c *Committer) NextIdentifier(ctx context.Context) (int64, error) {
 // longer expire after it, as many as a short time allows. An error of that is
 // only logged.
 func (c *Committer) Commit(ctx context.Context, identifier int64, msgs []CommitMessage) error {
-	_, err := c.commit(ctx, identifier, msgs)
+	_, err := c.commit(ctx, identifier, msgs, false)
 	return err
 }
 
 // commit also tells whether the rows are committed, which an error of the
-// compactions leaves as they are.
-func (c *Committer) commit(ctx context.Context, identifier int64, msgs []CommitMessage) (appended bool, err error) {
+// compactions leaves as they are. With first nobody has tried these rows under
+// this identifier, which must not be in the table.
+func (c *Committer) commit(ctx context.Context, identifier int64, msgs []CommitMessage, first bool) (appended bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	changes := snapshot.Changes{Identifier: identifier, IgnoreEmpty: true}
+	changes := snapshot.Changes{Identifier: identifier, IgnoreEmpty: true, New: first && bringRows(msgs)}
 	if err := c.fill(ctx, &changes, msgs, false); err != nil {
 		return false, c.table.wrap("commit", err)
 	}
@@ -121,14 +122,15 @@ func (c *Committer) commit(ctx context.Context, identifier int64, msgs []CommitM
 	return c.compactAfter(ctx, "commit", identifier, msgs, ids, err)
 }
 
-// commitSurely is commit, once more when the answer was lost, which settles it
-// if the store answers again. An error that is not ErrUncertain is certain.
+// commitSurely is a first commit, once more when the answer was lost, which
+// settles it if the store answers again. An error that is not ErrUncertain is
+// certain.
 func (c *Committer) commitSurely(ctx context.Context, identifier int64, msgs []CommitMessage) (appended bool, err error) {
-	appended, err = c.commit(ctx, identifier, msgs)
+	appended, err = c.commit(ctx, identifier, msgs, true)
 	if !errors.Is(err, fault.ErrUncertain) {
 		return appended, err
 	}
-	in, again := c.commit(ctx, identifier, msgs)
+	in, again := c.commit(ctx, identifier, msgs, false)
 	if again == nil || errors.Is(again, fault.ErrConflict) && !errors.Is(again, fault.ErrUncertain) {
 		return in, again
 	}

@@ -357,7 +357,9 @@ func (w *Writer) Commit(ctx context.Context, identifier int64, msgs []CommitMess
 //
 // After an error of the commit itself (ErrUncertain, ErrConflict, a store that
 // does not answer) the writer keeps what it prepared: call CommitNext again,
-// which first settles that commit and then commits what was written since.
+// which first settles that commit and then commits what was written since. That
+// does not help against another process which commits as the same user and was
+// faster (ErrConflict too): the error says so, and the rows are not in the table.
 func (w *Writer) CommitNext(ctx context.Context) error {
 	w.turn.Lock()
 	defer w.turn.Unlock()
@@ -383,7 +385,7 @@ type unsent struct {
 }
 
 func (w *Writer) send(ctx context.Context, u *unsent) error {
-	appended, err := w.committer().commit(ctx, u.id, u.msgs)
+	appended, err := w.committer().commit(ctx, u.id, u.msgs, !u.uncertain)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if appended {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"sync"
+
+	"github.com/tidelake/tidelake/internal/tempfile"
 )
 
 // localFiles copies data files and keeps the copies within their bounds of
@@ -163,7 +165,7 @@ func (c *localFiles) close() {
 
 // create makes an empty local file.
 func (c *localFiles) create() (*localFile, error) {
-	file, err := newTempFile(c.dir)
+	file, err := tempfile.New(c.dir, tempPrefix)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/internal/tempfile"
 )
 
 // localFile is a copy of a data file on local disk: its rows in blocks small
@@ -14,7 +15,7 @@ import (
 //	file    block 0 | block 1 | …          rows, packed, and their sum
 //	memory  first keys, offsets, filter
 type localFile struct {
-	file   *tempFile
+	file   *tempfile.File
 	firsts *keyList
 	ends   []int64 // of blocks in the file
 	from   []int64 // first rows, and the number of rows

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/internal/rowblock"
+	"github.com/tidelake/tidelake/internal/tempfile"
 	"github.com/tidelake/tidelake/lsm"
 	"github.com/tidelake/tidelake/mergeengine"
 	"github.com/tidelake/tidelake/schema"
@@ -30,7 +31,7 @@ type spillFile struct {
 	hint  string // what to do without room
 
 	mu   sync.Mutex
-	file *tempFile // nil before the first block
+	file *tempfile.File // nil before the first block
 	end  int64
 }
 
@@ -55,7 +56,7 @@ func (t *Table) spillBlock() int64 {
 }
 
 // place gives out room for n bytes.
-func (s *spillFile) place(n int64) (*tempFile, int64, error) {
+func (s *spillFile) place(n int64) (*tempfile.File, int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n > s.most-s.end {
@@ -64,7 +65,7 @@ func (s *spillFile) place(n int64) (*tempFile, int64, error) {
 	if s.file == nil {
 		dir := s.table.settings.TempDir
 		sweepTempFiles(dir)
-		file, err := newTempFile(dir)
+		file, err := tempfile.New(dir, tempPrefix)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -14,38 +14,8 @@ import (
 	"github.com/tidelake/tidelake/internal/fault"
 )
 
-// tempFile is a file on local disk that goes with its process. Its name is
-// gone at once where the system allows that: then nothing is left of it
-// whatever happens.
-type tempFile struct {
-	*os.File
-	path string // "" when the name is gone already
-}
-
 // tempPrefix begins the names of temporary files.
 const tempPrefix = "tidelake-local-"
-
-// newTempFile makes an empty file.
-func newTempFile(dir string) (*tempFile, error) {
-	file, err := os.CreateTemp(dir, tempPrefix+"*")
-	if err != nil {
-		return nil, err
-	}
-	f := &tempFile{File: file, path: file.Name()}
-	if os.Remove(f.path) == nil {
-		f.path = ""
-	}
-	return f, nil
-}
-
-// Close deletes the file.
-func (f *tempFile) Close() error {
-	err := f.File.Close()
-	if f.path != "" {
-		_ = os.Remove(f.path)
-	}
-	return err
-}
 
 // sweepTempFiles deletes what a process that died has left. Files in use have
 // no name, where the system allows it, or cannot be deleted.

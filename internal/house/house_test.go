@@ -23,7 +23,7 @@ const module = "github.com/tidelake/tidelake"
 // floors lists the packages from the ground up. A package may import those on
 // the floors below its own, and beside it only what beside allows.
 var floors = [][]string{
-	{"internal/fault", "internal/house"},
+	{"internal/fault", "internal/house", "internal/tempfile"},
 	{"schema"},
 	{"internal/avro", "internal/deletion", "internal/fileindex", "internal/binaryrow", "internal/binaryrow/rowtest", "internal/bitmap", "internal/conform", "internal/keymap", "internal/sketch", "internal/model", "internal/take", "internal/vector", "internal/rowjson/literal"},
 	{"internal/cell"},

@@ -5,8 +5,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
-	"os"
 	"sort"
+
+	"github.com/tidelake/tidelake/internal/tempfile"
 )
 
 const (
@@ -18,8 +19,7 @@ const (
 // run is a file of entries in the order of their keys, with the first 8 bytes
 // of the first key of every block in memory.
 type run struct {
-	file   *os.File
-	path   string // "" when the name is gone already
+	file   *tempfile.File
 	keys   int64
 	firsts []uint64
 }
@@ -28,14 +28,11 @@ type run struct {
 const prefix = "tidelake-keys-"
 
 func writeRun(dir string, next func() (entry, bool, error)) (_ *run, err error) {
-	file, err := os.CreateTemp(dir, prefix+"*")
+	file, err := tempfile.New(dir, prefix)
 	if err != nil {
 		return nil, err
 	}
-	r := &run{file: file, path: file.Name()}
-	if os.Remove(r.path) == nil {
-		r.path = ""
-	}
+	r := &run{file: file}
 	defer func() {
 		if err != nil {
 			_ = r.close()
@@ -68,13 +65,7 @@ func lead(key []byte) uint64 { return binary.BigEndian.Uint64(key) }
 
 func (r *run) bytes() int64 { return r.keys * entryBytes }
 
-func (r *run) close() error {
-	err := r.file.Close()
-	if r.path != "" {
-		_ = os.Remove(r.path)
-	}
-	return err
-}
+func (r *run) close() error { return r.file.Close() }
 
 // get looks a key up: in one block, but for keys whose first 8 bytes are those
 // of several blocks' first keys.

@@ -100,7 +100,7 @@ func NewCommitter(cfg Config) (*Committer, error) {
 		cfg.Rand = rand.Float64
 	}
 	if cfg.Sleep == nil {
-		cfg.Sleep = sleep
+		cfg.Sleep = Sleep
 	}
 	if cfg.LatestSchemaID == nil {
 		cfg.LatestSchemaID = newSchemaProbe(cfg.Store, cfg.Branch, cfg.Schema.ID).latest

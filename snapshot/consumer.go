@@ -40,7 +40,7 @@ type Consumers struct {
 // file that was found half written is read again; nil really waits.
 func NewConsumers(chain *Chain, wait func(context.Context, time.Duration) error) *Consumers {
 	if wait == nil {
-		wait = sleep
+		wait = Sleep
 	}
 	return &Consumers{st: chain.st, dir: chain.root + "consumer", sleep: wait}
 }

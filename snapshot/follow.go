@@ -101,7 +101,7 @@ func NewFollower(chain *Chain, cfg FollowOptions) *Follower {
 		cfg.Clock = time.Now
 	}
 	if cfg.Sleep == nil {
-		cfg.Sleep = sleep
+		cfg.Sleep = Sleep
 	}
 	count := store.Counting(chain.st)
 	f := &Follower{chain: &Chain{st: count, root: chain.root}, count: count, place: chain.place(), cfg: cfg}

@@ -19,8 +19,8 @@ func (b backoff) next(attempt int) time.Duration {
 	return time.Duration(wait * (1 + b.rand()/5))
 }
 
-// sleep waits for d or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d or until ctx ends, whose error it returns.
+func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}

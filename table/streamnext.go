@@ -127,17 +127,7 @@ func (s *Stream) sleep(ctx context.Context, d time.Duration) error {
 		d = min(d, left)
 	}
 	s.stillThere(ctx)
-	if s.table.world.Sleep != nil {
-		return s.table.world.Sleep(ctx, d)
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return s.table.world.Sleep(ctx, d)
 }
 
 // orGone is err, or that the snapshot which could not be read has expired

@@ -180,6 +180,9 @@ func (c Components) withDefaults() Components {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
+	if c.Sleep == nil {
+		c.Sleep = snapshot.Sleep
+	}
 	if c.NewID == nil {
 		c.NewID = uuid.NewString
 	}

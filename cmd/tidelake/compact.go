@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidelake/tidelake/catalog"
+	"github.com/tidelake/tidelake/snapshot"
 	"github.com/tidelake/tidelake/table"
 )
 
@@ -115,16 +116,10 @@ func (a *app) sleep(ctx context.Context, d time.Duration) error {
 	if a.world.Sleep != nil {
 		return a.world.Sleep(ctx, d)
 	}
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return snapshot.Sleep(ctx, d)
 }
 
-// compactAll goes through the tables that a name or a pattern means. One that
-// fails does not keep the others from their turn.
+// compactAll compacts the tables that a name or a pattern means.
 func (a *app) compactAll(ctx context.Context, c *catalog.Catalog, name string, f *compactFlags) error {
 	names, pattern, err := matching(ctx, c, name)
 	if err != nil {
@@ -134,6 +129,29 @@ func (a *app) compactAll(ctx context.Context, c *catalog.Catalog, name string, f
 		return err
 	}
 	l := a.listing()
+	err = a.eachTable(ctx, c, names, func(t *table.Table) error {
+		if !f.plan {
+			return f.badPartition(a.compactTable(ctx, t, f))
+		}
+		return f.badPartition(a.planCompaction(ctx, t, f, l, pattern))
+	})
+	if f.plan && f.tasks != "" && err == nil {
+		err = a.saveTasks(f.tasks, f.list.Bytes())
+	}
+	return errors.Join(err, l.flush())
+}
+
+// badPartition says of an error which flag it is about.
+func (f *compactFlags) badPartition(err error) error {
+	if f.partition != "" && errors.Is(err, table.ErrInvalid) {
+		return usage("--partition %q: %w", f.partition, err)
+	}
+	return err
+}
+
+// eachTable opens tables one after the other. One that fails does not keep the
+// others from their turn, an interrupt does.
+func (a *app) eachTable(ctx context.Context, c *catalog.Catalog, names []string, do func(*table.Table) error) error {
 	var errs []error
 	for _, name := range names {
 		id, err := identifier(name)
@@ -141,23 +159,15 @@ func (a *app) compactAll(ctx context.Context, c *catalog.Catalog, name string, f
 			return err
 		}
 		t, err := a.openTable(ctx, c, id)
-		if err == nil && f.plan {
-			err = a.planCompaction(ctx, t, f, l, pattern)
-		} else if err == nil {
-			err = a.compactTable(ctx, t, f)
-		}
-		if f.partition != "" && errors.Is(err, table.ErrInvalid) {
-			err = usage("--partition %q: %w", f.partition, err)
+		if err == nil {
+			err = do(t)
 		}
 		errs = append(errs, err)
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	if f.plan && f.tasks != "" && errors.Join(errs...) == nil {
-		errs = append(errs, a.saveTasks(f.tasks, f.list.Bytes()))
-	}
-	return errors.Join(append(errs, l.flush())...)
+	return errors.Join(errs...)
 }
 
 // takeTasks reads the list of --tasks, all of whose tables must be among the names.

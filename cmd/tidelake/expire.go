@@ -99,26 +99,13 @@ whose metadata cannot be read. A pattern such as 'shop.*' means several tables.`
 	return cmd
 }
 
-// cleanAll cleans the tables that a name or a pattern means. One that fails does
-// not keep the others from their turn.
+// cleanAll cleans the tables that a name or a pattern means.
 func (a *app) cleanAll(ctx context.Context, c *catalog.Catalog, name string, o table.CleanOptions) error {
 	names, _, err := matching(ctx, c, name)
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, name := range names {
-		id, err := identifier(name)
-		if err != nil {
-			return err
-		}
-		t, err := a.openTable(ctx, c, id)
-		if err == nil {
-			err = a.clean(ctx, t, o)
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+	return a.eachTable(ctx, c, names, func(t *table.Table) error { return a.clean(ctx, t, o) })
 }
 
 func (a *app) clean(ctx context.Context, t *table.Table, o table.CleanOptions) error {

@@ -252,6 +252,9 @@ func (p *bufferPool) limitOpen() error {
 // them, or none with an error.
 func (p *bufferPool) prepare(ctx context.Context, identifier int64) ([]CommitMessage, error) {
 	if len(p.targets) == 0 && p.compact.none() {
+		if p.cross != nil {
+			p.cross.prepare(identifier, nil)
+		}
 		return nil, nil
 	}
 	if err := p.writeOut(ctx); err != nil {

@@ -276,6 +276,23 @@ func TestWritersOfMovingKeysMayTakeTurns(t *testing.T) {
 	sound(t, tab)
 }
 
+// A commit of rows that change nothing left the writer with what it had seen
+// before them, and the next one conflicted with whatever came between.
+func TestAWriterOfMovingKeysLooksAgainAfterACommitOfNothing(t *testing.T) {
+	tab := create(t, store.NewMem(), crossing, "write-only=true", "merge-engine=first-row")
+	w := newWriter(t, tab, "u")
+	commit(t, w, tab, at("a", 1, "1"))
+	commit(t, w, tab, at("b", 1, "2")) // the first row stays
+	c, err := tab.NewCommitter(ctx, "dropper")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.DropPartitions(ctx, 1, table.Row{"p": "c"}); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, w, tab, at("b", 2, "3"))
+}
+
 // What one writer prepares is committed whole and in order, by whom it may be.
 func TestPreparedMovesAreCommittedInOrder(t *testing.T) {
 	tab := create(t, store.NewMem(), crossing, "write-only=true")

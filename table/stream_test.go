@@ -316,6 +316,17 @@ func TestOverwritesAreToldOrNot(t *testing.T) {
 	tells(t, tab, o)
 }
 
+// Deletes were left out of what an overwrite wrote to wait for its buckets, so
+// rows that they delete stayed.
+func TestOverwritesTellTheDeletesAmongRowsThatWait(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed, "bucket=-2")
+	load(t, tab, `{"k":7,"v":"old"}`)
+	if err := overwriting(t, tab, nil, `{"k":5,"v":"a"}`, `{"_kind":"-D","k":5,"v":"a"}`, `{"k":6,"v":"b"}`); err != nil {
+		t.Fatal(err)
+	}
+	tells(t, tab, table.StreamOptions{Snapshot: 2, Overwrites: table.DeliverOverwrites}, "2:-D 7 old", "2:+I 5 a", "2:-D 5 a", "2:+I 6 b")
+}
+
 func TestASlowReaderLearnsWhichSnapshotsExpired(t *testing.T) {
 	st, tab := history(t)
 	s, err := tab.Stream(ctx, table.StreamOptions{Snapshot: 1, BatchRows: 1})

@@ -117,18 +117,23 @@ func (s *Stream) withPlainKinds(scan *Scan, splits []Split) []streamRead {
 		for to < len(splits) && splits[to].Bucket == splits[from].Bucket && bytes.Equal(splits[to].Partition, splits[from].Partition) {
 			to++
 		}
-		read := streamRead{scan, splits[from:to:to]}
-		if s.nothingToMerge(read.splits) {
-			read.scan = &plain
+		by := scan
+		if s.nothingToMerge(splits[from:to]) {
+			by = &plain
 		}
-		if n := len(reads); n > 0 && reads[n-1].scan == read.scan {
-			reads[n-1].splits = append(reads[n-1].splits, read.splits...)
-		} else {
-			reads = append(reads, read)
-		}
+		reads = alsoRead(reads, by, splits[from:to])
 		from = to
 	}
 	return reads
+}
+
+// alsoRead lets a scan read splits after others: in one read with them, if they are its own.
+func alsoRead(reads []streamRead, scan *Scan, splits []Split) []streamRead {
+	if n := len(reads); n > 0 && reads[n-1].scan == scan {
+		reads[n-1].splits = append(reads[n-1].splits, splits...)
+		return reads
+	}
+	return append(reads, streamRead{scan, slices.Clone(splits)})
 }
 
 // nothingToMerge tells it of the splits of one bucket.
@@ -185,8 +190,9 @@ func (s *Stream) planOverwrite(ctx context.Context, snap *snapshot.Snapshot) ([]
 	c := s.columns()
 	added := s.scan(snap, c)
 	came, err := s.overwritten(ctx, added, snap.DeltaManifestList, manifest.Add)
+	reads := s.asWritten(added, came)
 	if err != nil || snap.ID == 1 {
-		return []streamRead{{added, came}}, err
+		return reads, err
 	}
 	before, err := s.table.chain.Get(ctx, snap.ID-1)
 	if isNotFound(err) {
@@ -201,7 +207,24 @@ func (s *Stream) planOverwrite(ctx context.Context, snap *snapshot.Snapshot) ([]
 	c.of, c.kind = snap, &gone
 	removed := s.scan(before, c)
 	went, err := s.overwritten(ctx, removed, snap.DeltaManifestList, manifest.Delete)
-	return []streamRead{{removed, went}, {added, came}}, err
+	return append([]streamRead{{removed, went}}, reads...), err
+}
+
+// asWritten divides the splits of a read by whether their rows wait for their
+// bucket: nothing merges those, so that the deletes among them are told as well.
+func (s *Stream) asWritten(scan *Scan, splits []Split) (reads []streamRead) {
+	c := *scan.system
+	c.deletes = true
+	waiting := *scan
+	waiting.system = &c
+	for i := range splits {
+		by := scan
+		if splits[i].Bucket < 0 && len(s.table.schema.PrimaryKeys) > 0 {
+			by = &waiting
+		}
+		reads = alsoRead(reads, by, splits[i:i+1])
+	}
+	return reads
 }
 
 // overwritten are the splits of files that an overwrite added, or deleted, and

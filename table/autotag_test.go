@@ -41,7 +41,6 @@ func tagsAfter(t *testing.T, st store.Store, times []string, options ...string) 
 }
 
 func TestCommittersMakeTagsOfPeriods(t *testing.T) {
-	// Expectations follow Paimon's own tests of automatic tags.
 	for name, c := range map[string]struct {
 		options string
 		times   string

@@ -8,48 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/tidelake/tidelake/manifest"
-	"github.com/tidelake/tidelake/snapshot"
 )
-
-// StoredChanges yields what a snapshot changed: rows of its changelog where the
-// table has a producer of changelogs, else those that its append added.
-func StoredChanges(ctx context.Context, t *Table, id int64) iter.Seq2[arrow.RecordBatch, error] {
-	return func(yield func(arrow.RecordBatch, error) bool) {
-		s := &Scan{scanned: scanned{table: t, schema: t.schema}}
-		err := s.project()
-		if err == nil {
-			err = s.visibility()
-		}
-		if err == nil {
-			s.snapshot, err = t.chain.Get(ctx, id)
-		}
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		list := s.snapshot.ChangelogManifestList
-		if t.options.ChangelogProducer == "none" && s.snapshot.CommitKind == snapshot.Append {
-			list = s.snapshot.DeltaManifestList
-		}
-		if list == "" {
-			return
-		}
-		s.with(systemColumns{snapshot: true, sequence: true, time: true, deletes: true})
-		splits, err := s.changeSplits(ctx, list, nil)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		for rec, err := range s.ReadSplits(ctx, splits) {
-			if !yield(rec, err) {
-				return
-			}
-		}
-	}
-}
-
-// TopLevel is the highest level of a table's buckets.
-func TopLevel(t *Table) int { return t.options.NumLevels - 1 }
 
 // RowsAbove yields the rows of a snapshot that lie on some level and above, in
 // the newest schema.

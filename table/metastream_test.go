@@ -150,6 +150,9 @@ func (m *metaRun) narrowed(o table.StreamOptions, shares int, all []told) error 
 		return err
 	}
 	text := func(r told, cells map[int]any) string {
+		if r.full { // +I or +U, by what there is to merge among the files that are read
+			r.kind = schema.Insert
+		}
 		return fmt.Sprintf("%d %t %s %s", r.at.ID, r.full, r.kind, m.model.Line(cells, fields))
 	}
 	var want, got []string

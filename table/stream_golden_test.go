@@ -74,6 +74,12 @@ func streamLines(t *testing.T, tab *table.Table, o table.StreamOptions) (lines [
 	return lines
 }
 
+// storedChanges are the changes of a snapshot as lines of JSON.
+func storedChanges(t *testing.T, tab *table.Table, id int64) []string {
+	t.Helper()
+	return streamLines(t, tab, table.StreamOptions{Snapshot: id, UntilSnapshot: id, Overwrites: table.SkipOverwrites})
+}
+
 // inKeyOrder orders lines by snapshot and key, and keeps the order of one key's
 // lines. Lines of tables without a key have no order.
 func inKeyOrder(t *testing.T, tab *table.Table, lines []string) []string {

@@ -162,3 +162,18 @@ func TestAColumnNamedLikeOneOfOursIsNotPrintedTwice(t *testing.T) {
 		}
 	}
 }
+
+// A table may name the consumer of its readers: what tail printed is done then,
+// too, and does not hold back expiry for good.
+func TestATailUnderTheTablesConsumerRecordsWhatItPrinted(t *testing.T) {
+	inTable(t, ", consumer-id: all", `{"k":1,"v":"a"}`, `{"k":2,"v":"b"}`)
+	for _, want := range []int{2, 0} {
+		got, stderr, code := runTail(t, context.Background(), "tail", "d.t", "--from", "snapshot:1", "--until-snapshot", "2")
+		if code != 0 || strings.Count(got, "\n") != want {
+			t.Errorf("exit %d, want %d rows: %s%s", code, want, got, stderr)
+		}
+	}
+	if got, stderr, _ := runTail(t, context.Background(), "consumer", "list", "d.t", "--json"); !strings.Contains(got, `"next_snapshot":3`) {
+		t.Error(got, stderr)
+	}
+}

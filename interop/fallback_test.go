@@ -22,7 +22,7 @@ import (
 // Java's find: every row, by filters, at every snapshot, with kinds, as a list
 // of partitions.
 func TestFallbackBranchesAreReadAsJavaReadsThem(t *testing.T) {
-	each(t, run.java, 20, func(w *world) {
+	each(t, run.java, 8, func(w *world) {
 		w.draw(func(r *randomTable) bool { return len(r.parts) > 0 && !r.hides() && !r.moves() })
 		w.create(w.half())
 		branch := w.branch("b")
@@ -110,7 +110,7 @@ func (w *world) set(byGo bool, options ...string) {
 // A table without a key and a branch with one, which is what Paimon has these
 // options for: nights correct what a stream has written by day.
 func TestABranchWithAKeyHelpsATableWithoutOne(t *testing.T) {
-	each(t, run.java, 10, func(w *world) {
+	each(t, run.java, 4, func(w *world) {
 		text := func(of ...string) maker { return func(r *rand.Rand) string { return pick(r, of...) } }
 		w.rand = &randomTable{r: w.rand.r, options: map[string]string{}, seen: map[string][]string{}, parts: []string{"dt"}, columns: []randomColumn{
 			{name: "dt", typ: "STRING", notNull: true, value: text(`"24"`, `"25"`, `"26"`, `"27"`, `"28"`)},

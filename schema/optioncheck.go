@@ -117,15 +117,7 @@ func (o *Options) refusals(t *Table, write bool) []error {
 
 func harmless(spec *option, value string) bool {
 	value = strings.TrimSpace(value)
-	if value == "" || strings.EqualFold(value, spec.def) {
-		return true
-	}
-	for _, v := range harmlessValues[spec.key] {
-		if strings.EqualFold(v, value) {
-			return true
-		}
-	}
-	return false
+	return value == "" || strings.EqualFold(value, spec.def)
 }
 
 func refuseOption(key, value, instead string, write bool) error {

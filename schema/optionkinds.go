@@ -51,11 +51,6 @@ var fallbackKeys = map[string][]string{
 	"blob-descriptor-field":            {"blob.stored-descriptor-fields"},
 }
 
-// harmlessValues never make a refusing option refuse, besides its default.
-var harmlessValues = map[string][]string{
-	"scan.mode": {"latest-full", "full", "latest"},
-}
-
 // keyedOnly refuse on tables with a primary key only, appendOnly on those
 // without: elsewhere Paimon itself pays no heed to them.
 var (

@@ -120,6 +120,7 @@ type Options struct {
 	PrimaryBranch       string // its partitions go before those of this one; "" for none
 
 	Lookup LookupOptions
+	Start  StartOptions
 	Stream StreamOptions
 
 	// Following.

@@ -2,7 +2,7 @@ package schema
 
 // Every table option of Paimon 1.4 with its default and our verdict, in the
 // order of Paimon's own reference. A refusing verdict speaks of values other
-// than the default and those in harmlessValues; its text says what to do instead.
+// than the default; its text says what to do instead.
 //
 // Reasons for ignoring that many options share:
 const (
@@ -131,15 +131,15 @@ var optionTable = []option{
 	{"partial-update.remove-record-on-delete", boolValue, "false", Honoured, "-D takes the row away"},
 	{"partial-update.remove-record-on-sequence-group", textValue, "", Honoured, "sequence columns whose newest -D takes the row away"},
 	{"rowkind.field", textValue, "", Honoured, "column holding +I/-U/+U/-D"},
-	{"scan.mode", enumValue, "default", RefusedRead, "remove the option and say at the read which snapshot is meant"},
-	{"scan.timestamp", textValue, "", RefusedRead, "remove the option and say at the read which snapshot is meant"},
-	{"scan.timestamp-millis", longValue, "", RefusedRead, "remove the option and say at the read which snapshot is meant"},
-	{"scan.watermark", longValue, "", RefusedRead, "remove the option and say at the read which snapshot is meant"},
-	{"scan.file-creation-time-millis", longValue, "", RefusedRead, "remove the option and say at the read which snapshot is meant"},
-	{"scan.creation-time-millis", longValue, "", RefusedRead, "remove the option and say at the read which snapshot is meant"},
-	{"scan.snapshot-id", longValue, "", RefusedRead, "remove the option and say at the read which snapshot is meant"},
-	{"scan.tag-name", textValue, "", RefusedRead, "remove the option and say at the read which snapshot is meant"},
-	{"scan.version", textValue, "", RefusedRead, "remove the option and say at the read which snapshot is meant"},
+	{"scan.mode", enumValue, "default", Honoured, "where reads begin that do not say so"},
+	{"scan.timestamp", textValue, "", Honoured, "reads are as of this time, streams since then"},
+	{"scan.timestamp-millis", longValue, "", Honoured, "the same in epoch milliseconds"},
+	{"scan.watermark", longValue, "", Honoured, "reads are of the oldest snapshot whose watermark has come to this"},
+	{"scan.file-creation-time-millis", longValue, "", Honoured, "reads are of files made since then"},
+	{"scan.creation-time-millis", longValue, "", Honoured, "reads are of the first snapshot since then, or of files made since then"},
+	{"scan.snapshot-id", longValue, "", Honoured, "reads are of this snapshot, streams begin there"},
+	{"scan.tag-name", textValue, "", Honoured, "reads are of this tag"},
+	{"scan.version", textValue, "", Honoured, "reads are of this tag, snapshot or watermark-N"},
 	{"scan.bounded.watermark", longValue, "", Honoured, "ends streams before the first snapshot of a greater watermark"},
 	{"scan.manifest.parallelism", intValue, "", Ignored, engine},
 	{"streaming.read.snapshot.delay", durationValue, "", Honoured, "how old a snapshot must be before a stream reads it"},
@@ -186,10 +186,10 @@ var optionTable = []option{
 	{"dynamic-bucket.initial-buckets", intValue, "", Honoured, "buckets begun at once, at most dynamic-bucket.assigner-parallelism"},
 	{"dynamic-bucket.max-buckets", intValue, "-1", Honoured, "dynamic buckets of a partition, after which new keys go anywhere"},
 	{"dynamic-bucket.assigner-parallelism", intValue, "", Honoured, "ways in which the keys of a partition are split before they get buckets, 1 unless set"},
-	{"incremental-between", textValue, "", RefusedRead, "remove the option and say at the read which versions are meant"},
+	{"incremental-between", textValue, "", RefusedRead, "reset the option and name both versions at the read: Table.Diff, or the command diff"},
 	{"incremental-between-scan-mode", enumValue, "auto", Ignored, "counts only with incremental-between, which is refused"},
-	{"incremental-between-timestamp", textValue, "", RefusedRead, "remove the option and say at the read which versions are meant"},
-	{"incremental-to-auto-tag", textValue, "", RefusedRead, "remove the option and say at the read which versions are meant"},
+	{"incremental-between-timestamp", textValue, "", RefusedRead, "reset the option and name both versions at the read: Table.Diff, or the command diff"},
+	{"incremental-to-auto-tag", textValue, "", RefusedRead, "reset the option and name both versions at the read: Table.Diff, or the command diff"},
 	{"incremental-between-tag-to-snapshot", boolValue, "false", Ignored, "counts only with incremental-between, which is refused"},
 	{"end-input.check-partition-expire", boolValue, "false", Ignored, partitionAge},
 	{"metadata.stats-mode", textValue, "truncate(16)", Honoured, "none, counts, truncate(n), full"},

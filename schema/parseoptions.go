@@ -180,6 +180,7 @@ func parseOptions(raw map[string]string) (*Options, []error) {
 	o.parseManifests(r)
 	o.parseMerging(r)
 	o.parseChangelog(r)
+	o.parseStart(r)
 	o.parseStream(r)
 	o.parseCompaction(r)
 	o.parseAltering(r)

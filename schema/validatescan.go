@@ -22,7 +22,7 @@ var scanModeTakes = map[string][]string{
 }
 
 func (v *validator) scanStart() {
-	mode := v.scanMode()
+	mode := startMode(v.o.set)
 	takes := scanModeTakes[mode]
 	given := 0
 	for _, key := range scanStartKeys {
@@ -41,33 +41,4 @@ func (v *validator) scanStart() {
 	if len(takes) > 0 && given != 1 {
 		v.bad("scan.mode %s takes exactly one of %s", mode, strings.Join(takes, ", "))
 	}
-}
-
-// scanMode is the mode in effect: the one set, or what the other options imply.
-func (v *validator) scanMode() string {
-	mode := strings.ToLower(v.o.set["scan.mode"])
-	if mode != "" && mode != "default" {
-		return mode
-	}
-	anySet := func(keys ...string) bool {
-		for _, key := range keys {
-			if _, set := v.o.set[key]; set {
-				return true
-			}
-		}
-		return false
-	}
-	switch {
-	case anySet("scan.timestamp-millis", "scan.timestamp"):
-		return "from-timestamp"
-	case anySet("scan.snapshot-id", "scan.tag-name", "scan.watermark", "scan.version"):
-		return "from-snapshot"
-	case anySet("scan.file-creation-time-millis"):
-		return "from-file-creation-time"
-	case anySet("scan.creation-time-millis"):
-		return "from-creation-timestamp"
-	case anySet("incremental-between", "incremental-between-timestamp"):
-		return "incremental"
-	}
-	return "latest-full"
 }

@@ -47,7 +47,7 @@ func (s *Scan) addBranch(ctx context.Context) error {
 	if err != nil {
 		return &fault.Error{Detail: option + " = " + name, Err: err, Hint: "reset " + option + " to read without that branch"}
 	}
-	o := &Scan{scanned: scanned{table: other, schema: other.schema}, options: s.options}
+	o := &Scan{scanned: scanned{table: other, schema: other.schema}, options: s.options, told: s.options.travels() == 0}
 	if err = o.travelAlong(ctx, s.snapshot); err == nil {
 		err = o.resolve(ctx)
 	}
@@ -157,12 +157,11 @@ func (s *Scan) planBoth(ctx context.Context) ([]Split, error) {
 // partitions are those with a file that the scan sees, whatever is in it: the
 // filter leaves out partitions only. It holds a number a partition.
 func (s *Scan) partitions(ctx context.Context) (map[string]bool, error) {
-	f := s.pruning(ctx)
+	f := s.limited(s.pruning(ctx))
 	f.File = nil // rows that do not match are there all the same
-	f = s.limited(f)
 	real := 0
 	f.MinBucket = &real
-	sums, err := s.table.fileSums(ctx, s.snapshot, f, partitionOf)
+	sums, err := s.fileSums(ctx, f, partitionOf)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tidelake/tidelake/io/store"
 	"github.com/tidelake/tidelake/schema"
@@ -218,16 +217,9 @@ func TestAPartitionThatIsNotSeenYetIsReadFromTheFallbackBranch(t *testing.T) {
 func TestTimeTravelOfTwoBranches(t *testing.T) {
 	st := store.NewMem()
 	tab, live := withBranch(t, st, "scan.fallback-branch")
-	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 	at := func(b *table.Table, minute int, rows ...string) {
 		t.Helper()
-		w, _ := world(t)
-		w.Clock = func() time.Time { return now.Add(time.Duration(minute) * time.Minute) }
-		own, err := table.OpenBranch(ctx, st, b.Branch(), b.Name(), table.Settings{}, w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		load(t, own, rows...)
+		load(t, atMinute(t, st, b.Branch(), minute), rows...)
 	}
 	at(tab, 1, fig)
 	at(live, 2, apple4)
@@ -235,17 +227,17 @@ func TestTimeTravelOfTwoBranches(t *testing.T) {
 	at(tab, 4, banana)
 	at(live, 5, pear)
 	expect(t, tab, table.ScanOptions{Snapshot: 2}, fig, banana)
-	expect(t, tab, table.ScanOptions{AsOf: now.Add(3 * time.Minute)}, fig, apple4, peach)
+	expect(t, tab, table.ScanOptions{AsOf: minute(3)}, fig, apple4, peach)
 	// The branch began later than the snapshot: Paimon reads its first one.
 	expect(t, tab, table.ScanOptions{Snapshot: 1}, fig, apple4)
-	_, err := tab.Scan(ctx, table.ScanOptions{AsOf: now.Add(time.Minute)})
+	_, err := tab.Scan(ctx, table.ScanOptions{AsOf: minute(1)})
 	failsWith(t, err, table.ErrNotFound, "branch live", "no snapshot at or before")
 	makeTag(t, st, "first", 1)
 	expect(t, tab, table.ScanOptions{Tag: "first"}, fig)
 	if err := st.DeleteDir(ctx, "branch/branch-live/snapshot"); err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []table.ScanOptions{{}, {Snapshot: 2}, {AsOf: now.Add(time.Hour)}} {
+	for _, o := range []table.ScanOptions{{}, {Snapshot: 2}, {AsOf: minute(60)}} {
 		expect(t, tab, o, fig, banana) // a branch without a snapshot has nothing at any time
 	}
 }

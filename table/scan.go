@@ -16,7 +16,8 @@ import (
 	"github.com/tidelake/tidelake/snapshot"
 )
 
-// ScanOptions says what a scan returns. The zero value is the whole newest snapshot.
+// ScanOptions says what a scan returns. The zero value is the whole newest
+// snapshot, unless options of the table (scan.snapshot-id and its kin) say another.
 type ScanOptions struct {
 	// Columns are the columns to return, in this order; nil returns all.
 	Columns []string
@@ -59,6 +60,7 @@ func (o *ScanOptions) batchRows() int {
 type Scan struct {
 	scanned
 	options ScanOptions
+	told    bool           // what options leave open is as the table's options say
 	fields  []schema.Field // result columns
 	filter  predicate.Expr
 	arrow   *arrow.Schema
@@ -76,6 +78,7 @@ type Scan struct {
 type scanned struct {
 	table    *Table
 	snapshot *snapshot.Snapshot // nil: the branch has none
+	tag      string             // holds the snapshot, "" for none
 	schema   *schema.Table      // the read schema
 
 	compacted bool // rows of level 0 are not seen
@@ -91,24 +94,32 @@ type scanned struct {
 // Errors: ErrNotFound (no such snapshot or branch), ErrInvalid (columns, filter,
 // a branch of other columns).
 func (t *Table) Scan(ctx context.Context, o ScanOptions) (*Scan, error) {
-	return t.scan(ctx, o, (*Scan).addBranch)
+	return t.scan(ctx, o, scanHow{told: true, both: true})
 }
 
-// scanAlone is Scan of this branch, whatever the options say of another one.
+// scanAlone is Scan of this branch, whatever the table's options say of reads.
 func (t *Table) scanAlone(ctx context.Context, o ScanOptions) (*Scan, error) {
-	return t.scan(ctx, o, func(*Scan, context.Context) error { return nil })
+	return t.scan(ctx, o, scanHow{})
 }
 
-func (t *Table) scan(ctx context.Context, o ScanOptions, add func(*Scan, context.Context) error) (*Scan, error) {
-	s := &Scan{scanned: scanned{table: t, schema: t.schema}, options: o}
+// scanHow says which of the table's options on reads count.
+type scanHow struct {
+	told bool // those of where to begin
+	both bool // those of another branch
+}
+
+func (t *Table) scan(ctx context.Context, o ScanOptions, how scanHow) (*Scan, error) {
+	s := &Scan{scanned: scanned{table: t, schema: t.schema}, options: o, told: how.told}
 	if o.Between != nil {
 		return nil, t.wrap("scan", fault.Invalid("a scan reads one version; Table.Diff and the system tables audit_log and binlog read what changed between two"))
 	}
 	if err := s.resolve(ctx); err != nil {
 		return nil, t.wrap("scan", err)
 	}
-	if err := add(s, ctx); err != nil {
-		return nil, t.wrap("scan", err)
+	if how.both {
+		if err := s.addBranch(ctx); err != nil {
+			return nil, t.wrap("scan", err)
+		}
 	}
 	if err := s.project(); err != nil {
 		return nil, t.wrap("scan", err)
@@ -142,20 +153,14 @@ func (s *Scan) visibility() error {
 
 // resolve finds the snapshot and the schema to read with (streaming format, section 8.1).
 func (s *Scan) resolve(ctx context.Context) error {
-	at, err := s.table.travel(ctx, s.options)
-	if err != nil {
+	at, own, err := s.chosen(ctx)
+	if s.snapshot = at; err != nil || at == nil {
 		return err
 	}
-	if s.snapshot = at; at == nil {
-		if s.snapshot, err = s.table.chain.Latest(ctx); err != nil || s.snapshot == nil {
-			return err
-		}
-		return s.table.checkAltered(ctx, s.snapshot.SchemaID)
-	}
-	if err := s.table.checkAltered(ctx, s.snapshot.SchemaID); err != nil {
+	if err := s.table.checkAltered(ctx, at.SchemaID); err != nil || !own {
 		return err
 	}
-	s.schema, err = s.table.schemas.get(ctx, s.snapshot.SchemaID)
+	s.schema, err = s.table.schemas.get(ctx, at.SchemaID)
 	return err
 }
 

@@ -15,7 +15,7 @@ func (s *Scan) whyMissing(ctx context.Context, err error) error {
 	if !isNotFound(err) || s.snapshot == nil {
 		return err
 	}
-	if s.options.Tag != "" {
+	if s.tag != "" {
 		return s.whyTagMissing(ctx, err)
 	}
 	id := s.snapshot.ID
@@ -37,10 +37,10 @@ func (s *Scan) whyMissing(ctx context.Context, err error) error {
 
 // whyTagMissing is whyMissing of a scan that a tag has chosen.
 func (s *Scan) whyTagMissing(ctx context.Context, err error) error {
-	tag, tagErr := s.table.chain.Tag(ctx, s.options.Tag)
+	tag, tagErr := s.table.chain.Tag(ctx, s.tag)
 	if tagErr == nil && tag.Same(s.snapshot) || tagErr != nil && !isNotFound(tagErr) {
 		return err
 	}
-	return &fault.Error{Class: fault.ErrNotFound, Snapshot: s.snapshot.ID, Err: err, Detail: "tag " + s.options.Tag + " was deleted or replaced while it was read",
+	return &fault.Error{Class: fault.ErrNotFound, Snapshot: s.snapshot.ID, Err: err, Detail: "tag " + s.tag + " was deleted or replaced while it was read",
 		Hint: "list the tags for those there are"}
 }

@@ -39,6 +39,9 @@ const (
 	// left are younger, or none is, all rows of those files of the newest
 	// snapshot that were made at or after StreamOptions.Time come first.
 	FromCreationTimestamp StartMode = "from-creation-timestamp"
+	// FromFileCreationTime: all rows of those files of the newest snapshot that
+	// were made at or after StreamOptions.Time, then the changes of those behind it.
+	FromFileCreationTime StartMode = "from-file-creation-time"
 )
 
 // OverwriteMode says what a stream tells of overwrites.
@@ -68,8 +71,9 @@ type StreamOptions struct {
 	// Token goes on where another stream of the same table was: see Stream.Token.
 	// It takes the place of the fields up to Time.
 	Token string
-	// Mode says where to begin. Default LatestFull; FromSnapshot if only
-	// Snapshot is given, FromSnapshotFull if only Tag is.
+	// Mode says where to begin. Default FromSnapshot if only Snapshot is given,
+	// FromSnapshotFull if only Tag is, else what the table's options say of
+	// scan.mode and its kin, which is LatestFull unless set.
 	Mode StartMode
 	// Snapshot begins there. One that has expired begins at the oldest one that
 	// is left, with a warning to the logger.
@@ -166,6 +170,9 @@ func (t *Table) Stream(ctx context.Context, o StreamOptions) (*Stream, error) {
 }
 
 func (t *Table) newStream(ctx context.Context, o StreamOptions) (*Stream, error) {
+	if err := o.told(ctx, t); err != nil {
+		return nil, err
+	}
 	if err := o.check(t); err != nil {
 		return nil, err
 	}
@@ -243,13 +250,13 @@ func (o *StreamOptions) checkMode() error {
 		if !atSnapshot || atTime {
 			return fault.Invalid("a stream that starts " + string(o.Mode) + " takes a snapshot or a tag")
 		}
-	case FromTimestamp, FromCreationTimestamp:
+	case FromTimestamp, FromCreationTimestamp, FromFileCreationTime:
 		if atSnapshot || !atTime {
 			return fault.Invalid("a stream that starts " + string(o.Mode) + " takes a time")
 		}
 	default:
 		return &fault.Error{Class: fault.ErrInvalid, Detail: fmt.Sprintf("start mode %q is not known", o.Mode),
-			Hint: "use latest-full, latest, compacted-full, from-snapshot, from-snapshot-full, from-timestamp or from-creation-timestamp"}
+			Hint: "use latest-full, latest, compacted-full, from-snapshot, from-snapshot-full, from-timestamp, from-creation-timestamp or from-file-creation-time"}
 	}
 	return nil
 }

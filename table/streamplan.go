@@ -83,10 +83,8 @@ func (s *Stream) planFull(ctx context.Context, snap *snapshot.Snapshot, since *i
 	}
 	scan.compacted = scan.compacted && scan.minLevel > 0
 	if since != nil {
-		others := scan.keep
-		scan.keep = func(e *manifest.Entry) bool {
-			return e.File.CreationTime >= wallClock(time.UnixMilli(*since), s.table.settings.TimeZone) && (others == nil || others(e))
-		}
+		young, others := s.table.filesSince(time.UnixMilli(*since)), scan.keep
+		scan.keep = func(e *manifest.Entry) bool { return young(e) && (others == nil || others(e)) }
 	}
 	splits, err := scan.Plan(ctx)
 	if err != nil {

@@ -3,10 +3,8 @@ package table
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/tidelake/tidelake/internal/fault"
-	"github.com/tidelake/tidelake/snapshot"
 )
 
 // begin finds where a stream begins that nothing goes before.
@@ -39,11 +37,18 @@ func (s *Stream) first(ctx context.Context) (position, error) {
 		}
 		return after(latest), nil
 	case CompactedFull:
-		full.next, err = s.newestCompacted(ctx, full.next)
+		compacted, err := s.table.newestCompacted(ctx)
+		if compacted != nil {
+			full.next = compacted.ID
+		}
 		return full, err
 	case FromTimestamp:
 		next, _, err := s.firstSince(ctx, s.options.Time.UnixMilli())
 		return position{next: next}, err
+	case FromFileCreationTime:
+		millis := s.options.Time.UnixMilli()
+		full.since = &millis
+		return full, nil
 	case FromCreationTimestamp:
 		millis := s.options.Time.UnixMilli()
 		next, between, err := s.firstSince(ctx, millis)
@@ -119,33 +124,6 @@ func (s *Stream) keptBefore(ctx context.Context, id int64) ([]int64, error) {
 		from--
 	}
 	return ids[from:to], nil
-}
-
-// newestCompacted is the newest snapshot that a compaction made, a full one
-// where the table makes them regularly.
-func (s *Stream) newestCompacted(ctx context.Context, newest int64) (int64, error) {
-	earliest, err := s.table.chain.Earliest(ctx)
-	if err != nil || earliest == nil {
-		return newest, err
-	}
-	o := s.table.options
-	every := int64(o.Compaction.FullDeltaCommits)
-	if every == 0 && o.ChangelogProducer == "full-compaction" {
-		every = 1
-	}
-	for id := newest; id >= earliest.ID; id-- {
-		snap, err := s.table.chain.Get(ctx, id)
-		if isNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return 0, err
-		}
-		if snap.CommitKind == snapshot.Compact && (every == 0 || snap.CommitIdentifier%every == 0 || snap.CommitIdentifier == math.MaxInt64) {
-			return id, nil
-		}
-	}
-	return newest, nil
 }
 
 // firstSince is the first snapshot that was committed at or after a time, the

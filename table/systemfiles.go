@@ -63,6 +63,9 @@ func (r *metaRead) liveBuckets(ctx context.Context) (map[bucketKey][]manifest.Da
 	}
 	at := make(map[bucketKey][]manifest.DataFile)
 	for _, e := range entries {
+		if r.scan.keep != nil && !r.scan.keep(&e) {
+			continue
+		}
 		key := bucketKey{string(e.Partition), e.Bucket}
 		at[key] = append(at[key], e.File)
 	}

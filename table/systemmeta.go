@@ -47,7 +47,7 @@ func (m metaTable) view(ctx context.Context, t *Table, o *ScanOptions) (*systemV
 	if m.shared {
 		r.scan, err = t.unprojected(ctx, o)
 	} else if m.travels {
-		r.scan, err = t.scanAlone(ctx, *o.plain())
+		r.scan, err = t.scan(ctx, *o.plain(), scanHow{told: true})
 	} else if o.travels() > 0 || o.Between != nil {
 		err = &fault.Error{Class: fault.ErrInvalid, Detail: "these rows are of the whole table, not of one snapshot", Hint: "leave out the snapshot, time, tag, watermark or versions"}
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tidelake/tidelake/internal/partition"
 	"github.com/tidelake/tidelake/manifest"
-	"github.com/tidelake/tidelake/snapshot"
 )
 
 // The system tables of manifests and index files, and those that sum the data
@@ -128,7 +127,7 @@ func (r *metaRead) partitionSums(ctx context.Context, name func([]byte) (string,
 	both := r.scan.ranked()
 	for _, s := range []*Scan{both[1], both[0]} {
 		own := metaRead{Table: s.table, scan: s}
-		sums, err := s.table.fileSums(ctx, s.snapshot, own.realBuckets(), partitionOf)
+		sums, err := s.fileSums(ctx, own.realBuckets(), partitionOf)
 		if err != nil {
 			return nil, err
 		}
@@ -187,30 +186,33 @@ type fileSum struct {
 // sums adds up what the manifests say, entry by entry, and orders the sums that
 // count files by name and bucket. It holds one sum a key and no files.
 func (r *metaRead) sums(ctx context.Context, f *manifest.Filter, key func(*manifest.Entry) bucketKey, name func([]byte) (string, error)) ([]*fileSum, error) {
-	byKey, err := r.fileSums(ctx, r.scan.snapshot, f, key)
+	byKey, err := r.scan.fileSums(ctx, f, key)
 	if err != nil {
 		return nil, err
 	}
 	return named(byKey, name)
 }
 
-// fileSums adds up what the manifests of a snapshot say, entry by entry; nil has none.
-func (t *Table) fileSums(ctx context.Context, at *snapshot.Snapshot, f *manifest.Filter, key func(*manifest.Entry) bucketKey) (map[bucketKey]*fileSum, error) {
+// fileSums adds up what the manifests of the snapshot say, entry by entry.
+func (s *Scan) fileSums(ctx context.Context, f *manifest.Filter, key func(*manifest.Entry) bucketKey) (map[bucketKey]*fileSum, error) {
 	byKey := make(map[bucketKey]*fileSum)
-	if at == nil {
+	if s.snapshot == nil {
 		return byKey, nil
 	}
 	var metas []manifest.Meta
-	for _, list := range at.Lists() {
-		more, err := t.manifest.ReadList(ctx, list)
+	for _, list := range s.snapshot.Lists() {
+		more, err := s.table.manifest.ReadList(ctx, list)
 		if err != nil {
 			return nil, err
 		}
 		metas = append(metas, more...)
 	}
-	for e, err := range t.manifest.Scan(ctx, metas, f) {
+	for e, err := range s.table.manifest.Scan(ctx, metas, f) {
 		if err != nil {
 			return nil, err
+		}
+		if s.keep != nil && !s.keep(e) {
+			continue
 		}
 		k := key(e)
 		if byKey[k] == nil {

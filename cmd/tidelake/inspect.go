@@ -21,8 +21,10 @@ func inspectCommands(a *app) []*cobra.Command {
 					if cmd.Flags().Changed("snapshot") && at <= 0 {
 						return usage("--snapshot takes the id of a snapshot, from 1")
 					}
-					if _, err := t.Scan(cmd.Context(), table.ScanOptions{Snapshot: at}); err != nil {
-						return err // no such snapshot
+					if at > 0 {
+						if _, err := t.Scan(cmd.Context(), table.ScanOptions{Snapshot: at}); err != nil {
+							return err // no such snapshot
+						}
 					}
 					l := a.listing()
 					return errors.Join(show(cmd, t, l), l.flush())

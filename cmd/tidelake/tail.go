@@ -33,7 +33,8 @@ Tables without a changelog producer do not tell rows before.
 
 In the end a line on standard error says how to go on from there.
 
-  --from full          all rows first (the default)
+  --from full          all rows first (the default, unless scan.mode of the
+                       table and its kin say another)
   --from latest        changes from now on
   --from compacted     all rows of the newest compaction, then the changes behind it
   --from snapshot:7    the changes of snapshot 7, and those behind it
@@ -53,7 +54,7 @@ In the end a line on standard error says how to go on from there.
 			return a.withTable(cmd.Context(), args[0], func(t *table.Table) error { return a.tail(cmd.Context(), t, o, f) })
 		}}
 	fl := cmd.Flags()
-	fl.StringVar(&f.from, "from", "full", "where to begin: full, latest, compacted, snapshot:N, tag:T, time:X or the text that another tail ended with")
+	fl.StringVar(&f.from, "from", "", "where to begin: full, latest, compacted, snapshot:N, tag:T, time:X or the text that another tail ended with (default as the table says, which is full)")
 	fl.Int64Var(&f.until, "until-snapshot", 0, "end when this snapshot was printed (default never)")
 	fl.DurationVar(&f.duration, "for", 0, "end after this time (default never)")
 	fl.Int64Var(&f.limit, "limit", 0, "end after this many rows (default never)")
@@ -87,6 +88,8 @@ func (a *app) streamOptions(cmd *cobra.Command, f tailFlags) (table.StreamOption
 		return o, usage("--for takes a time such as 30s; leave it out to go on until interrupted")
 	case set("where") && strings.TrimSpace(f.where) == "":
 		return o, usage("--where is empty")
+	case set("from") && f.from == "":
+		return o, usage("--from is empty")
 	case set("consumer") && f.consumer == "":
 		return o, usage("--consumer is empty")
 	case !slices.Contains(tailFormats, f.format):
@@ -123,6 +126,7 @@ func (a *app) streamOptions(cmd *cobra.Command, f tailFlags) (table.StreamOption
 func (a *app) streamStart(o *table.StreamOptions, from string) (err error) {
 	way, rest, _ := strings.Cut(from, ":")
 	switch {
+	case from == "": // the table says
 	case table.IsStreamToken(from):
 		o.Token = from
 	case from == "full":

@@ -246,7 +246,7 @@ func (s *Stream) overwritten(ctx context.Context, scan *Scan, list string, kind 
 	for _, key := range s.table.sortedBuckets(files) {
 		own := slices.DeleteFunc(files[key], func(f manifest.DataFile) bool { return both[f.Name] > 1 })
 		switch {
-		case len(own) == 0:
+		case len(own) == 0, key.bucket < 0 && !s.tellsWaiting():
 		case key.bucket < 0:
 			splits = append(splits, scan.split(key, own))
 		default:

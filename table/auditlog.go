@@ -30,8 +30,9 @@ type kinded struct {
 	sequence bool           // sequence numbers are shown as well
 	pairs    bool           // -U stands right before its +U
 	alloc    memory.Allocator
-	// read yields _VALUE_KIND, _SEQUENCE_NUMBER if it is shown, and the fields.
-	read func(ctx context.Context, fields []schema.Field, filter predicate.Expr) iter.Seq2[arrow.RecordBatch, error]
+	// read yields _VALUE_KIND, _SEQUENCE_NUMBER if it is shown, and the fields; of a
+	// limit that is not 0 the first rows will do.
+	read func(ctx context.Context, fields []schema.Field, filter predicate.Expr, limit int64) iter.Seq2[arrow.RecordBatch, error]
 }
 
 func auditLog(ctx context.Context, t *Table, o *ScanOptions) (*systemView, error) {
@@ -52,12 +53,12 @@ func (t *Table) kinded(ctx context.Context, o *ScanOptions) (*kinded, error) {
 			return nil, err
 		}
 		k.fields, k.pairs = d.base.schema.Fields, d.stretch.mode != ChangesDiff
-		k.read = func(ctx context.Context, fields []schema.Field, filter predicate.Expr) iter.Seq2[arrow.RecordBatch, error] {
+		k.read = func(ctx context.Context, fields []schema.Field, filter predicate.Expr, limit int64) iter.Seq2[arrow.RecordBatch, error] {
 			n, err := d.narrowed(fields, filter)
 			if err != nil {
 				return failing(err)
 			}
-			return n.all(ctx)
+			return limited(limit, n.all(ctx))
 		}
 		return k, k.check()
 	}
@@ -66,11 +67,12 @@ func (t *Table) kinded(ctx context.Context, o *ScanOptions) (*kinded, error) {
 		return nil, err
 	}
 	k.fields = s.schema.Fields
-	k.read = func(ctx context.Context, fields []schema.Field, filter predicate.Expr) iter.Seq2[arrow.RecordBatch, error] {
+	k.read = func(ctx context.Context, fields []schema.Field, filter predicate.Expr, limit int64) iter.Seq2[arrow.RecordBatch, error] {
 		n, err := s.ofColumns(fields, filter)
 		if err != nil {
 			return failing(err)
 		}
+		n.options.Limit = limit
 		n.with(c)
 		return n.Batches(ctx)
 	}
@@ -114,7 +116,7 @@ func (k *kinded) auditRows(ctx context.Context, need systemNeed) iter.Seq2[arrow
 			return
 		}
 		filter, _ := need.where.OnlyFields(nameSet(k.fields))
-		for rec, err := range k.read(ctx, fields, filter) {
+		for rec, err := range k.read(ctx, fields, filter, need.limit) {
 			if err != nil {
 				yield(nil, err)
 				return

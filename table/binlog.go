@@ -47,7 +47,7 @@ func (k *kinded) binlogRows(ctx context.Context, need systemNeed) iter.Seq2[arro
 		}
 		p := &rowPacker{kinded: k, shown: shown}
 		defer p.release()
-		for rec, err := range k.read(ctx, fields, predicate.True()) {
+		for rec, err := range k.read(ctx, fields, predicate.True(), k.rowsFor(need.limit)) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -71,6 +71,14 @@ func (k *kinded) binlogRows(ctx context.Context, need systemNeed) iter.Seq2[arro
 			handOut(out, err, yield)
 		}
 	}
+}
+
+// rowsFor is how many rows make so many packed ones at most.
+func (k *kinded) rowsFor(limit int64) int64 {
+	if k.pairs {
+		return 2 * limit
+	}
+	return limit
 }
 
 // rowPacker makes arrays of rows.

@@ -221,6 +221,7 @@ func (s *Scan) Batches(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] 
 // for the same snapshot; see Batches.
 func (s *Scan) ReadSplits(ctx context.Context, splits []Split) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
+		s, splits := s.enough(splits)
 		read := s.inOrder
 		if s.options.AnyOrder {
 			read = s.inAnyOrder
@@ -238,6 +239,26 @@ func (s *Scan) ReadSplits(ctx context.Context, splits []Split) iter.Seq2[arrow.R
 			}
 		}
 	}
+}
+
+// enough is what a limit needs: the first splits that are known to hold so many
+// rows, and batches of no more.
+func (s *Scan) enough(splits []Split) (*Scan, []Split) {
+	if s.options.Limit <= 0 || !s.filter.IsTrue() {
+		return s, splits
+	}
+	n := *s
+	n.options.BatchRows = int(min(int64(s.options.batchRows()), s.options.Limit))
+	left := s.options.Limit
+	for i := range splits {
+		if rows, known := splits[i].rows(); known {
+			left -= rows
+		}
+		if left <= 0 {
+			return &n, splits[:i+1]
+		}
+	}
+	return &n, splits
 }
 
 // limited ends batches after so many rows; 0 is no limit.

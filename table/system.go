@@ -43,6 +43,7 @@ type systemView struct {
 type systemNeed struct {
 	columns map[string]bool // of the result and of the filter
 	where   predicate.Expr  // rows for which it is false may be left out
+	limit   int64           // rows behind the first so many may be left out; 0 is no limit
 }
 
 // systemTables make the view of each system table. A view resolves what it
@@ -128,6 +129,9 @@ func (s *System) project(o ScanOptions) error {
 	for _, name := range s.need.where.Fields() {
 		s.need.columns[name] = true
 	}
+	if s.need.where.IsTrue() {
+		s.need.limit = s.limit
+	}
 	return nil
 }
 
@@ -200,6 +204,7 @@ func (s *Scan) scanNeeded(ctx context.Context, need systemNeed) iter.Seq2[arrow.
 			yield(nil, err)
 			return
 		}
+		narrow.options.Limit = need.limit
 		narrow.Batches(ctx)(yield)
 	}
 }

@@ -1,12 +1,16 @@
 package table_test
 
 import (
+	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidelake/tidelake/internal/rowjson"
 	"github.com/tidelake/tidelake/io/store"
+	"github.com/tidelake/tidelake/io/store/storetest"
 	"github.com/tidelake/tidelake/table"
 )
 
@@ -97,4 +101,35 @@ func TestUnknownSystemTablesAreNamedWithTheOnesThatAre(t *testing.T) {
 	failsWith(t, err, table.ErrInvalid, "nope")
 	_, err = tab.System(ctx, "ro", table.ScanOptions{Snapshot: 9})
 	failsWith(t, err, table.ErrNotFound, "9")
+}
+
+// A limit was held to by reading ahead and throwing away.
+func TestALimitOpensNoMoreFilesThanItNeeds(t *testing.T) {
+	var opened atomic.Int64
+	st := storetest.Faulty(store.NewMem(), func(op storetest.Op) storetest.Outcome {
+		if op.Verb == storetest.Open && strings.Contains(op.Key, "/data-") {
+			opened.Add(1)
+		}
+		return storetest.Outcome{}
+	})
+	tab := create(t, st, "columns: [{name: p, type: INT NOT NULL}, {name: k, type: INT NOT NULL}]\npartition-by: [p]\nprimary-key: [p, k]", "bucket=1")
+	for p := range 6 {
+		load(t, tab, fmt.Sprintf(`{"p":%d,"k":1}`, p), fmt.Sprintf(`{"p":%d,"k":2}`, p))
+	}
+	if _, err := tab.Compact(ctx, table.CompactOptions{Full: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"audit_log", "binlog", "ro"} {
+		opened.Store(0)
+		if got := systemLines(t, tab, name, table.ScanOptions{Limit: 3}); len(got) != 3 || opened.Load() != 2 {
+			t.Errorf("%s: %d files for %v", name, opened.Load(), got)
+		}
+	}
+	opened.Store(0)
+	if got := lines(t, tab, table.ScanOptions{Limit: 3}); len(got) != 3 || opened.Load() != 2 {
+		t.Errorf("scan: %d files for %v", opened.Load(), got)
+	}
+	if got := systemLines(t, tab, "audit_log", table.ScanOptions{Limit: 3, Where: "k = 2"}); len(got) != 3 {
+		t.Error(got)
+	}
 }

@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tidelake/tidelake/internal/fault"
@@ -111,11 +112,32 @@ func (t *Table) stretchOf(ctx context.Context, b *Between) (*stretch, error) {
 		s.after = nil
 	case s.mode == ChangesDiff:
 		return s, t.sameBuckets(ctx, s)
-	case s.from < first.ID-1 || s.to > last.ID:
-		return nil, &fault.Error{Class: fault.ErrNotFound, Detail: fmt.Sprintf("snapshots %d to %d hold the changes and some of them have expired", s.from+1, s.to),
-			Hint: fmt.Sprintf("changes can be read from snapshot %d to %d; mode diff compares tags that are kept longer", first.ID-1, last.ID)}
+	case s.from < first.ID-1:
+		return nil, t.changesExpired(ctx, s, first.ID)
+	case s.to > last.ID:
+		return nil, t.noSuchSnapshot(ctx, s.to)
 	}
 	return s, nil
+}
+
+// changesExpired names the snapshots that are missing in a stretch. Incremental
+// reads go through snapshots alone, as Paimon's do: changelogs that are kept
+// longer are for streams.
+func (t *Table) changesExpired(ctx context.Context, s *stretch, first int64) error {
+	ids, err := t.chain.LongLivedIDs(ctx)
+	if err != nil {
+		return err
+	}
+	gone := fmt.Sprintf("snapshots %d to %d have expired", s.from+1, first-1)
+	if s.from+2 == first {
+		gone = fmt.Sprintf("snapshot %d has expired", s.from+1)
+	}
+	e := &fault.Error{Class: fault.ErrNotFound, Detail: fmt.Sprintf("%s, with the changes up to %d", gone, s.to),
+		Hint: fmt.Sprintf("read the changes since %d; mode diff compares tags, which are kept longer", first-1)}
+	if slices.Contains(ids, s.from+1) {
+		e.Hint = fmt.Sprintf("their changelogs are kept for streams: follow the table from snapshot %d until %d, or read the changes since %d", s.from+1, s.to, first-1)
+	}
+	return e
 }
 
 func (t *Table) changeMode(b *Between) ChangeMode {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -112,22 +113,7 @@ func TestGoldenIncrementalReads(t *testing.T) {
 	}
 }
 
-// observed makes the table whose reads by Paimon 1.4.2 are written down in the
-// format notes on scans: without a changelog producer, in snapshots 1 to 5.
-func observed(t testing.TB, options ...string) *table.Table {
-	t.Helper()
-	tab := create(t, store.NewMem(), keyed, options...)
-	load(t, tab, `{"k":1,"v":"a"}`, `{"k":2,"v":"b"}`)
-	load(t, tab, `{"_kind":"+U","k":1,"v":"a2"}`)
-	if _, err := tab.Compact(ctx, table.CompactOptions{Full: true}); err != nil {
-		t.Fatal(err)
-	}
-	load(t, tab, `{"_kind":"-D","k":2,"v":"b"}`, `{"k":3,"v":"c"}`)
-	load(t, tab, `{"k":3,"v":"c2"}`, `{"k":9,"v":"z"}`)
-	return tab
-}
-
-// rowsOf writes rows "+U(1,a2)" as JSON lines.
+// kindLines writes rows "+U(1,a2)" as JSON lines.
 func kindLines(rows string) (out []string) {
 	for _, r := range strings.Fields(rows) {
 		kind, rest, _ := strings.Cut(strings.TrimSuffix(r, ")"), "(")
@@ -138,7 +124,7 @@ func kindLines(rows string) (out []string) {
 }
 
 func TestIncrementalReadsAreThoseThatWereObserved(t *testing.T) {
-	tab := observed(t)
+	_, tab := history(t)
 	for mode, want := range map[table.ChangeMode]string{
 		"":                     "+U(1,a2) -D(2,b) +I(3,c) +I(3,c2) +I(9,z)",
 		table.ChangesAuto:      "+U(1,a2) -D(2,b) +I(3,c) +I(3,c2) +I(9,z)",
@@ -164,7 +150,7 @@ func TestIncrementalReadsAreThoseThatWereObserved(t *testing.T) {
 }
 
 func TestAuditLogIsWhatWasObserved(t *testing.T) {
-	tab := observed(t)
+	_, tab := history(t)
 	for _, c := range []struct {
 		o    table.ScanOptions
 		want string
@@ -191,7 +177,7 @@ func TestAuditLogIsWhatWasObserved(t *testing.T) {
 }
 
 func TestAuditLogShowsSequenceNumbersWhereTheTableSaysSo(t *testing.T) {
-	tab := observed(t, "table-read.sequence-number.enabled=true")
+	_, tab := history(t, "table-read.sequence-number.enabled=true")
 	want := []string{
 		`{"rowkind":"+U","_SEQUENCE_NUMBER":2,"k":1,"v":"a2"}`,
 		`{"rowkind":"-D","_SEQUENCE_NUMBER":3,"k":2,"v":"b"}`,
@@ -235,7 +221,7 @@ func TestBinlogPacksUpdatesOfAChangelog(t *testing.T) {
 }
 
 func TestDiffFiltersProjectsAndLimits(t *testing.T) {
-	tab := observed(t)
+	_, tab := history(t)
 	o := between(1, 5, table.ChangesDiff)
 	o.Columns, o.Where, o.Limit = []string{"v"}, "k > 1 AND v <> 'z'", 0
 	want := []string{`{"_kind":"-D","v":"b"}`, `{"_kind":"+I","v":"c2"}`}
@@ -251,7 +237,7 @@ func TestDiffFiltersProjectsAndLimits(t *testing.T) {
 }
 
 func TestDiffRefusesWhatIsNoStretchOfHistory(t *testing.T) {
-	tab := observed(t)
+	_, tab := history(t)
 	for _, c := range []struct {
 		o     table.ScanOptions
 		class error
@@ -309,5 +295,88 @@ func TestAKeyThatMovedIsNotDeletedAfterItCame(t *testing.T) {
 				t.Error(changes)
 			}
 		})
+	}
+}
+
+func diffIs(t *testing.T, tab *table.Table, b table.Between, mode table.ChangeMode, want string) {
+	t.Helper()
+	d, err := tab.Diff(ctx, table.ScanOptions{Between: &b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := diffLines(tab, table.ScanOptions{Between: &b})
+	if diff := cmp.Diff(kindLines(want), got); err != nil || diff != "" || d.Mode() != mode {
+		t.Errorf("%s to %s, mode %s: %v (-want +got):\n%s", b.From, b.To, d.Mode(), err, diff)
+	}
+}
+
+func TestDiffTakesTagsAndTimesAsVersions(t *testing.T) {
+	_, tab := history(t)
+	tag := func(name string) table.Version { return table.Version{Tag: name} }
+	after := func(id int64, wait time.Duration) table.Version {
+		s, err := tab.Snapshots().Get(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table.Version{Time: time.UnixMilli(s.TimeMillis).Add(wait)}
+	}
+	diffIs(t, tab, table.Between{From: tag("t3"), To: tag("t4")}, table.ChangesDiff, "+I(3,c2) +I(9,z)")
+	diffIs(t, tab, table.Between{From: tag("t3"), To: tag("t4"), Mode: table.ChangesDelta}, table.ChangesDelta, "+I(3,c2) +I(9,z)")
+	diffIs(t, tab, table.Between{From: table.Version{Snapshot: 2}, To: tag("t3")}, table.ChangesDelta, "-D(2,b) +I(3,c)")
+	diffIs(t, tab, table.Between{From: tag("t3")}, table.ChangesDelta, "+I(3,c2) +I(9,z)")
+	diffIs(t, tab, table.Between{From: after(2, 0), To: after(5, -1)}, table.ChangesDelta, "-D(2,b) +I(3,c)")
+	diffIs(t, tab, table.Between{From: after(2, 0), To: after(4, 0), Mode: table.ChangesDiff}, table.ChangesDiff, "-D(2,b) +I(3,c)")
+	diffIs(t, tab, table.Between{From: after(1, -1), To: table.Version{Snapshot: 2}}, table.ChangesDelta, "+I(1,a) +I(2,b) +U(1,a2)")
+	diffIs(t, tab, table.Between{To: after(1, -1)}, table.ChangesDelta, "")
+
+	expired(t, tab, table.ExpireOptions{RetainMin: 1, RetainMax: 1})
+	diffIs(t, tab, table.Between{From: tag("t3"), To: tag("t4")}, table.ChangesDiff, "+I(3,c2) +I(9,z)")
+	diffIs(t, tab, table.Between{From: table.Version{Snapshot: 4}}, table.ChangesDelta, "+I(3,c2) +I(9,z)")
+	for _, from := range []table.Version{{Snapshot: 2}, {}} {
+		_, err := tab.Diff(ctx, table.ScanOptions{Between: &table.Between{From: from}})
+		failsWith(t, err, table.ErrNotFound, fmt.Sprintf("snapshots %d to 4 have expired", from.Snapshot+1), "the changes since 4", "tags")
+	}
+	_, err := tab.System(ctx, "audit_log", table.ScanOptions{Between: &table.Between{From: table.Version{Snapshot: 3}, To: tag("t4")}})
+	failsWith(t, err, table.ErrNotFound, "snapshot 4 has expired")
+}
+
+// Paimon's incremental reads do not go through changelogs of expired snapshots either.
+func TestIncrementalReadsSayThatLongLivedChangelogsAreForStreams(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed, "changelog-producer=input", "changelog.num-retained.max=10", "snapshot.num-retained.min=1", "snapshot.num-retained.max=1")
+	for range 4 {
+		load(t, tab, `{"k":1,"v":"a"}`)
+	}
+	expired(t, tab, table.ExpireOptions{})
+	_, err := tab.Diff(ctx, between(1, 4, ""))
+	failsWith(t, err, table.ErrNotFound, "snapshots 2 to 3 have expired", "kept for streams", "from snapshot 2 until 4")
+	tells(t, tab, table.StreamOptions{Snapshot: 2, UntilSnapshot: 4}, "2:+I 1 a", "3:+I 1 a", "4:+I 1 a")
+}
+
+func TestVersionsOfOtherBucketsAreNotCompared(t *testing.T) {
+	st, tab := history(t, "bucket=3")
+	tab = alter(t, st, "set bucket=1")
+	rescale(t, tab, nil, `{"k":1,"v":"n"}`, `{"k":2,"v":"n"}`, `{"k":3,"v":"n"}`, `{"k":4,"v":"n"}`)
+	_, err := tab.Diff(ctx, between(5, 6, table.ChangesDiff))
+	failsWith(t, err, table.ErrInvalid, "snapshots 5 and 6 have 3 and 1 buckets", "delta")
+
+	// The option says 3 again, the rows are still in one.
+	load(t, tab, `{"k":5,"v":"n"}`)
+	tab = alter(t, st, "set bucket=3")
+	if _, err := tab.Compact(ctx, table.CompactOptions{Full: true}); err != nil {
+		t.Fatal(err)
+	}
+	changes, err := diffLines(tab, between(5, 8, table.ChangesDiff))
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := map[string]string{}
+	for _, line := range changes {
+		k := line[strings.Index(line, `"k":`):][:5]
+		if state[k] = line; strings.Contains(line, `"-D"`) {
+			delete(state, k)
+		}
+	}
+	if len(state) != 5 {
+		t.Error(changes)
 	}
 }

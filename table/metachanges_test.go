@@ -276,13 +276,14 @@ func (m *metaRun) replace(t *model.Table, changes []told, columns []schema.Field
 		left[key] = t.Line(row, t.Schema.Fields)
 	}
 	var came []string
+	comes := map[string]bool{}
 	for _, r := range changes {
-		if r.kind != schema.Delete {
-			came = append(came, r.line())
-			continue
-		}
 		_, row := t.Decode(r.line())
 		_, key := t.Place(row)
+		if r.kind != schema.Delete || comes[key] {
+			came, comes[key] = append(came, r.line()), true
+			continue
+		}
 		if _, there := left[key]; !there && !m.postponed() { // rows that wait go one by one
 			return fmt.Errorf("%s is overwritten, and was not there", r.line())
 		}

@@ -103,12 +103,25 @@ func (t *Table) newLookup(ctx context.Context, o LookupOptions) (*Lookup, error)
 	if err != nil {
 		return nil, err
 	}
-	sc := scan.schema
-	if sc.ID != t.schema.ID { // of an earlier snapshot: its columns, options and engine
-		if t, err = t.withSchema(sc); err != nil {
+	if scan.schema.ID != t.schema.ID { // of an earlier snapshot: its columns, options and engine
+		if t, err = t.withSchema(scan.schema); err != nil {
 			return nil, err
 		}
 	}
+	l, err := t.lookupOf(scan, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.open(ctx, scan.snapshot); err != nil {
+		return nil, l.abandon(err)
+	}
+	return l, nil
+}
+
+// lookupOf answers with the columns of a scan, from the rows that it sees. Open
+// a snapshot before anything is asked.
+func (t *Table) lookupOf(scan *Scan, o LookupOptions) (*Lookup, error) {
+	sc, err := scan.schema, error(nil)
 	l := &Lookup{table: t, scan: scan, options: o, external: externalFiles{table: t}, files: make(map[string]*lookupFile)}
 	l.idle.L = &l.mu
 	if l.space, err = newKeySpace(sc); err != nil {
@@ -129,9 +142,6 @@ func (t *Table) newLookup(ctx context.Context, o LookupOptions) (*Lookup, error)
 	}
 	l.cache = newLookupCache(l.options.MemoryBytes)
 	l.local = newLocalFiles(l)
-	if err := l.open(ctx, l.scan.snapshot); err != nil {
-		return nil, l.abandon(err)
-	}
 	return l, nil
 }
 
@@ -159,7 +169,7 @@ func (l *Lookup) chooseColumns(sc *schema.Table) error {
 		}
 	}
 	dedup, ok := t.engine.(mergeengine.Deduplicate)
-	l.plain = l.scan.firstRow || ok && !dedup.IgnoreDelete && len(t.options.SequenceFields) == 0
+	l.plain = l.scan.firstRow && l.scan.compacted || ok && !dedup.IgnoreDelete && len(t.options.SequenceFields) == 0
 	var err error
 	if l.rows, err = schema.ArrowSchema(append(slices.Clone(systemFields), l.stored...)); err != nil {
 		return err

@@ -202,9 +202,15 @@ func (l *Lookup) inBucket(ctx context.Context, a *answer, t target, keys arrow.R
 	} else {
 		err = l.merged(ctx, a, t.bucket, q)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		a.take(t)
 	}
+	return err
+}
+
+// take notes the rows that the query has found, as far as they are no deletes.
+func (a *answer) take(t target) {
+	q := &a.query
 	for i, k := range q.first {
 		v := q.best[k]
 		if v.block == nil || mergeengine.Retracts(v.kind()) {
@@ -215,7 +221,6 @@ func (l *Lookup) inBucket(ctx context.Context, a *answer, t target, keys arrow.R
 		}
 		a.best[i], a.from[i] = v, t.bucket
 	}
-	return nil
 }
 
 // newest finds the newest version of each key. The youngest run comes first,

@@ -45,13 +45,13 @@ func (r *memoryRun) Close() error {
 }
 
 // merge merges runs of a bucket as a scan of the table does, into the columns
-// of blocks. The rank of a run is its place in the bucket.
-func (l *Lookup) merge(b *lookupBucket, runs []lsm.Run, drop bool) (*lsm.Merge, error) {
+// of blocks. levels are those of the runs by their rank, nil where they do not matter.
+func (l *Lookup) merge(levels []int, runs []lsm.Run, drop bool) (*lsm.Merge, error) {
 	t := l.table
 	values := arrow.NewSchema(l.rows.Fields()[len(systemFields):], nil)
 	m, err := lsm.NewMerge(runs, lsm.MergeSpec{
 		Schema: values, Key: names(l.space.fields), Sequence: t.options.SequenceFields, SequenceDescending: t.options.SequenceDescending,
-		Engine: t.engine, Levels: b.levels, Output: names(l.stored), WithSequence: true, WithKind: true, DropDeletes: drop, Alloc: t.world.Alloc,
+		Engine: t.engine, Levels: levels, Output: names(l.stored), WithSequence: true, WithKind: true, DropDeletes: drop, Alloc: t.world.Alloc,
 	})
 	if err != nil {
 		for _, r := range runs {
@@ -79,25 +79,20 @@ func (b *lookupBucket) setLevels(ctx context.Context, l *Lookup, files []manifes
 
 // merged finds all versions of each key and merges them.
 func (l *Lookup) merged(ctx context.Context, a *answer, b *lookupBucket, q *lookupQuery) error {
-	q.merging = true
-	var runs []lsm.Run
-	for i := range b.runs {
-		q.found = q.found[:0]
-		if err := l.inRun(ctx, b, i, q, q.order); err != nil {
-			return err
-		}
-		if len(q.found) > 0 {
-			run, err := l.runOf(q.found, q.file.meta.Name, i)
-			if err != nil {
-				return err
-			}
-			runs = append(runs, run)
-		}
+	runs, err := l.versionRuns(ctx, b, q)
+	if err != nil {
+		return errors.Join(err, closeRuns(runs))
 	}
+	return l.mergeRuns(a, b.levels, runs)
+}
+
+// mergeRuns merges runs of the query's keys, and closes them.
+func (l *Lookup) mergeRuns(a *answer, levels []int, runs []lsm.Run) error {
 	if len(runs) == 0 {
 		return nil
 	}
-	m, err := l.merge(b, runs, false)
+	q := &a.query
+	m, err := l.merge(levels, runs, false)
 	if err != nil {
 		return err
 	}
@@ -123,6 +118,38 @@ func (l *Lookup) merged(ctx context.Context, a *answer, b *lookupBucket, q *look
 			q.best[q.order[at]] = version{block, int32(row)}
 		}
 	}
+}
+
+// versionRuns are the versions that each sorted run has. The caller closes them,
+// after an error too.
+func (l *Lookup) versionRuns(ctx context.Context, b *lookupBucket, q *lookupQuery) (runs []lsm.Run, err error) {
+	q.merging = true
+	for i := range b.runs {
+		q.found = q.found[:0]
+		if err := l.inRun(ctx, b, i, q, q.order); err != nil {
+			return runs, err
+		}
+		if len(q.found) > 0 {
+			run, err := l.runOf(q.found, q.file.meta.Name, i)
+			if err != nil {
+				return runs, err
+			}
+			runs = append(runs, run)
+		}
+	}
+	return runs, nil
+}
+
+// lend makes runs of the same versions, whose ranks are moved.
+func lend(runs []lsm.Run, moved int) []lsm.Run {
+	out := make([]lsm.Run, len(runs))
+	for i, run := range runs {
+		m := *run.(*memoryRun)
+		m.rec.Retain()
+		m.rank += moved
+		out[i] = &m
+	}
+	return out
 }
 
 // runOf makes a run of the versions that one sorted run has.

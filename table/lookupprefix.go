@@ -139,7 +139,7 @@ func (l *Lookup) prefixIn(ctx context.Context, b *lookupBucket, p *vector.Prefix
 		if len(runs) == 0 {
 			return
 		}
-		m, err := l.merge(b, runs, true)
+		m, err := l.merge(b.levels, runs, true)
 		if err != nil {
 			yield(nil, err)
 			return

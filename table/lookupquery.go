@@ -56,10 +56,12 @@ func (l *Lookup) keep(a *answer) {
 	l.answers.Put(a)
 }
 
+// clear is the answer to n keys before anything was found.
+func (a *answer) clear(n int) { a.best, a.from = emptied(a.best, n), emptied(a.from, n) }
+
 // answer looks for all keys.
 func (l *Lookup) answer(ctx context.Context, a *answer, s *lookupState, keys arrow.RecordBatch) error {
-	n := int(keys.NumRows())
-	a.best, a.from = emptied(a.best, n), emptied(a.from, n)
+	a.clear(int(keys.NumRows()))
 	if err := l.targets(ctx, a, s, keys); err != nil {
 		return err
 	}

@@ -349,6 +349,9 @@ func (t *Table) liveFiles(ctx context.Context, at *snapshot.Snapshot, f *manifes
 	if err != nil {
 		return nil, err
 	}
+	if at.DeltaManifestList == "" { // see beforeCommit
+		return t.manifest.Live(ctx, base, f)
+	}
 	delta, err := t.manifest.ReadList(ctx, at.DeltaManifestList)
 	if err != nil {
 		return nil, err

@@ -126,7 +126,7 @@ func (l *Lookup) entriesAt(ctx context.Context, before *lookupState, at *snapsho
 			return entries, err
 		}
 	}
-	live, err := l.table.liveFiles(ctx, at, l.scan.pruning(ctx))
+	live, err := l.table.liveFiles(ctx, at, l.scan.limited(l.scan.pruning(ctx)))
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ func (l *Lookup) follow(ctx context.Context, before *lookupState, at *snapshot.S
 			for _, e := range changes {
 				if e.Kind == manifest.Delete {
 					delete(entries, e.Identity())
-				} else if e.File.Level > 0 || !l.scan.compacted {
+				} else if (e.File.Level > 0 || !l.scan.compacted) && (l.scan.keep == nil || l.scan.keep(&e)) {
 					entries[e.Identity()] = e
 				}
 			}

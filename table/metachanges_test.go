@@ -196,6 +196,28 @@ func (m *metaRun) keyed(row string) (key, line string) {
 	return key, m.model.Line(cells, m.model.Schema.Fields)
 }
 
+// fullChangesFit proves that the full changelog which a stream makes between two
+// moments fits the table at each step, wherever the stream is broken off.
+func (m *metaRun) fullChangesFit(a, b moment) error {
+	if p := m.Config.Options["changelog-producer"]; p != "" && p != "input" || m.postponed() || b.snapshot == 0 {
+		return nil
+	}
+	rows := map[string]string{}
+	if a.snapshot > 0 {
+		var err error
+		if rows, err = wholeRows(m.table, a.snapshot); err != nil {
+			return err
+		}
+	}
+	o := table.StreamOptions{FullChangelog: true, Snapshot: a.snapshot + 1, UntilSnapshot: b.snapshot,
+		BatchRows: 1 + m.random.IntN(8), Overwrites: table.DeliverOverwrites}
+	err := fits(m.table, o, rows, func() int64 { return int64(m.random.IntN(12)) })
+	if err != nil {
+		err = fmt.Errorf("full changelog: %w", err)
+	}
+	return err
+}
+
 // stateAt are the rows of a snapshot on some level and above, by key.
 func (m *metaRun) stateAt(id int64, level int) (map[string]string, error) {
 	rows := map[string]string{}

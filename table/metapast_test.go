@@ -77,7 +77,7 @@ func (m *metaRun) between(a, b moment) error {
 	if err := m.differencesLead(a, b); err != nil {
 		return fmt.Errorf("diff: %w", err)
 	}
-	return nil
+	return m.fullChangesFit(a, b)
 }
 
 // travel reads every snapshot. One that no step ended with is the first of two

@@ -326,11 +326,21 @@ func (s *Scan) inOrder(ctx context.Context, splits []Split) iter.Seq2[arrow.Reco
 
 // numbered is inOrder with the number of each batch's split.
 func (s *Scan) numbered(ctx context.Context, splits []Split) iter.Seq2[int, batchOrError] {
+	return s.numberedBy(ctx, splits, s.readSplit)
+}
+
+// splitRead reads a split as readSplit does.
+type splitRead func(ctx context.Context, split Split, parallel int) iter.Seq2[arrow.RecordBatch, error]
+
+func (s *Scan) numberedBy(ctx context.Context, splits []Split, read splitRead) iter.Seq2[int, batchOrError] {
 	cores := s.table.settings.Parallel
 	lanes := min(cores, len(splits))
 	return inLanes(ctx, lanes, func(yield func(readPart, error) bool) {
 		for _, split := range splits {
-			if !yield(s.splitPart(split, max(1, cores/lanes)), nil) {
+			part := func(ctx context.Context) iter.Seq2[arrow.RecordBatch, error] {
+				return read(ctx, split, max(1, cores/lanes))
+			}
+			if !yield(part, nil) {
 				return
 			}
 		}

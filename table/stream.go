@@ -110,6 +110,10 @@ type StreamOptions struct {
 	SequenceNumbers, CommitTimes bool
 	// Overwrites says what is told of overwrites. Default: what the table says.
 	Overwrites OverwriteMode
+	// FullChangelog makes whole changes of what a table without a changelog
+	// producer, or with input, was written: +I of a key that was not there, -U
+	// and +U of one whose row has changed, -D with the whole row. See Stream.
+	FullChangelog bool
 	// Share and Shares divide a stream between processes: each takes the
 	// buckets of share Share, from 0, of Shares. Default: the whole stream.
 	Share, Shares int
@@ -135,6 +139,17 @@ type StreamOptions struct {
 // they were written: new rows and deletes, with nothing of the rows before.
 // Rows of one key come in their order. Rows of one bucket come in the order of
 // its files, buckets one after the other, and snapshots strictly so.
+//
+// With FullChangelog the changes of a snapshot are instead what its commit has
+// changed in the rows of the table, as the merge engine makes them: each row
+// fits what was told before, by key, from a full start on or from the table that
+// was there. Keys of a bucket come in their order, a key once or as -U and +U,
+// which share a batch (BatchRows counts as 2 at least). Rows that did not change
+// in the columns of the result are not told. A filter chooses among rows: one
+// that no longer matches is -D, one that does at last is +I. Keys are looked up
+// in the table before the commit and after it, through a cache on local disk that
+// the table's options lookup.cache-max-disk-size and -memory-size bound; the
+// snapshot itself must not have expired, the one before may.
 //
 // All rows have the columns of the table's newest schema when it was opened.
 // What a full start sees fits the changes behind it: with producer lookup rows
@@ -223,6 +238,11 @@ func (o *StreamOptions) check(t *Table) error {
 	case o.Overwrites == DeliverOverwrites && deliverable(t.options) != nil:
 		return deliverable(t.options)
 	}
+	if o.FullChangelog {
+		if err := o.checkFullChangelog(t); err != nil {
+			return err
+		}
+	}
 	return o.checkMode()
 }
 
@@ -232,6 +252,25 @@ func deliverable(o *schema.Options) error {
 		return nil
 	}
 	return fault.Invalid("overwrites of a table with changelog-producer " + o.ChangelogProducer + " cannot be delivered: its compactions tell changes again")
+}
+
+// errPartsInFull refuses to begin a full changelog with a part of the table.
+var errPartsInFull = &fault.Error{Class: fault.ErrInvalid, Detail: "from-creation-timestamp can begin with the rows of some files only, which a full changelog does not fit",
+	Hint: "begin with latest-full, or with from-timestamp"}
+
+func (o *StreamOptions) checkFullChangelog(t *Table) error {
+	switch producer := t.options.ChangelogProducer; {
+	case len(t.schema.PrimaryKeys) == 0:
+		return &fault.Error{Class: fault.ErrInvalid, Detail: "a table without a primary key has no full changelog", Hint: "its stream tells all rows that are added: leave FullChangelog out"}
+	case producer != "none" && producer != "input":
+		return &fault.Error{Class: fault.ErrInvalid, Detail: "the changelog of a table with changelog-producer " + producer + " is full", Hint: "leave FullChangelog out"}
+	case t.postponed():
+		return &fault.Error{Class: fault.ErrUnsupported, Detail: "a full changelog made by the reader, of a table whose rows wait for their buckets (bucket -2)",
+			Hint: "set changelog-producer to lookup, which tells rows when they have got their buckets"}
+	case o.Mode == FromCreationTimestamp:
+		return errPartsInFull
+	}
+	return nil
 }
 
 func (o *StreamOptions) checkMode() error {

@@ -168,6 +168,8 @@ func TestATokenGoesOnWhereItWasTaken(t *testing.T) {
 		{Snapshot: 1, UntilSnapshot: 5, Where: "k <> 2", CommitTimes: true},
 		{Mode: table.FromSnapshotFull, Snapshot: 2, UntilSnapshot: 5, Shares: 2, Share: 1},
 		{Mode: table.FromCreationTimestamp, Time: time.UnixMilli(1), UntilSnapshot: 5},
+		{Snapshot: 1, UntilSnapshot: 5, FullChangelog: true},
+		{UntilSnapshot: 5, FullChangelog: true, Where: "v <> 'c'"},
 	} {
 		o.BatchRows = 1
 		st, tab := history(t, "bucket=3")

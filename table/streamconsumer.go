@@ -114,7 +114,7 @@ func (c *streamConsumer) progress(ctx context.Context) (position, error) {
 // reachable tells whether the changes of a snapshot can be read, now or once it is there.
 func (s *Stream) reachable(ctx context.Context, id int64) error {
 	gap := s.outOfRange(ctx, id)
-	if isExpired(gap) {
+	if isExpired(gap) && !s.options.FullChangelog {
 		if _, err := s.table.chain.LongLived(ctx, id); !isNotFound(err) {
 			return err
 		}

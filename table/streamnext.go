@@ -49,7 +49,7 @@ func (s *Stream) changesOf(ctx context.Context, id int64) (*snapshot.Snapshot, e
 	}
 	s.keptLong = false
 	snap, err := s.follower.Next(ctx, id)
-	if !isExpired(err) {
+	if !isExpired(err) || s.options.FullChangelog { // which takes the table before and after
 		return snap, err
 	}
 	snap, kept := s.table.chain.LongLived(ctx, id)

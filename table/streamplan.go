@@ -5,8 +5,10 @@ import (
 	"cmp"
 	"context"
 	"hash/crc32"
+	"iter"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tidelake/tidelake/internal/fault"
@@ -20,6 +22,15 @@ import (
 type streamRead struct {
 	scan   *Scan
 	splits []Split
+	read   splitRead // nil is that of the scan
+}
+
+// numbered reads the splits behind so many, and numbers them from there.
+func (r *streamRead) numbered(ctx context.Context, done int) iter.Seq2[int, batchOrError] {
+	if r.read == nil {
+		return r.scan.numbered(ctx, r.splits[done:])
+	}
+	return r.scan.numberedBy(ctx, r.splits[done:], r.read)
 }
 
 // scan reads a snapshot as the stream does.
@@ -30,8 +41,19 @@ func (s *Stream) scan(at *snapshot.Snapshot, c systemColumns) *Scan {
 	return &scan
 }
 
+// wholeColumns are those before rows of whole versions of the table, which a
+// full changelog begins with.
+func (s *Stream) wholeColumns() systemColumns {
+	c := s.columns()
+	if insert := schema.Insert; s.options.FullChangelog {
+		c.kind = &insert
+	}
+	return c
+}
+
 // plan finds what is to be read of a snapshot.
-func (s *Stream) plan(ctx context.Context, snap *snapshot.Snapshot, at position) ([]streamRead, error) {
+func (r *streamRun) plan(snap *snapshot.Snapshot, at position) ([]streamRead, error) {
+	s, ctx := r.stream, r.ctx
 	if at.full {
 		return s.planFull(ctx, snap, at.since)
 	}
@@ -45,6 +67,9 @@ func (s *Stream) plan(ctx context.Context, snap *snapshot.Snapshot, at position)
 			return nil, err
 		}
 		return s.planOverwrite(ctx, snap)
+	}
+	if s.options.FullChangelog {
+		return r.planImages(snap)
 	}
 	if then.ChangelogProducer != "none" {
 		return s.planList(ctx, snap, snap.ChangelogManifestList, false)
@@ -65,7 +90,7 @@ func (s *Stream) planList(ctx context.Context, snap *snapshot.Snapshot, list str
 	c.deletes = true
 	scan := s.scan(snap, c)
 	splits, err := scan.changeSplits(ctx, list, func(e *manifest.Entry) bool { return e.Bucket >= 0 || waiting })
-	return []streamRead{{scan, splits}}, err
+	return []streamRead{{scan: scan, splits: splits}}, err
 }
 
 // tellsWaiting says that rows that wait for their bucket are told when they are
@@ -74,7 +99,7 @@ func (s *Stream) tellsWaiting() bool { return s.table.options.ChangelogProducer 
 
 // planFull reads all rows of a snapshot that no change behind it will tell.
 func (s *Stream) planFull(ctx context.Context, snap *snapshot.Snapshot, since *int64) ([]streamRead, error) {
-	scan := s.scan(snap, s.columns())
+	scan := s.scan(snap, s.wholeColumns())
 	switch o := s.table.options; o.ChangelogProducer {
 	case "lookup":
 		scan.minLevel = 1
@@ -103,7 +128,7 @@ func (s *Stream) planFull(ctx context.Context, snap *snapshot.Snapshot, since *i
 // merge past its merging, and all rows there are +I.
 func (s *Stream) withPlainKinds(scan *Scan, splits []Split) []streamRead {
 	if len(s.table.schema.PrimaryKeys) == 0 {
-		return []streamRead{{scan, splits}}
+		return []streamRead{{scan: scan, splits: splits}}
 	}
 	c, insert := *scan.system, schema.Insert
 	c.kind = &insert
@@ -131,7 +156,7 @@ func alsoRead(reads []streamRead, scan *Scan, splits []Split) []streamRead {
 		reads[n-1].splits = append(reads[n-1].splits, splits...)
 		return reads
 	}
-	return append(reads, streamRead{scan, slices.Clone(splits)})
+	return append(reads, streamRead{scan: scan, splits: slices.Clone(splits)})
 }
 
 // nothingToMerge tells it of the splits of one bucket.
@@ -185,7 +210,7 @@ func (s *Stream) planOverwrite(ctx context.Context, snap *snapshot.Snapshot) ([]
 	if len(s.table.schema.PrimaryKeys) == 0 {
 		return s.planList(ctx, snap, snap.DeltaManifestList, true)
 	}
-	c := s.columns()
+	c := s.wholeColumns()
 	added := s.scan(snap, c)
 	came, err := s.overwritten(ctx, added, snap.DeltaManifestList, manifest.Add)
 	reads := s.asWritten(added, came)
@@ -205,7 +230,7 @@ func (s *Stream) planOverwrite(ctx context.Context, snap *snapshot.Snapshot) ([]
 	c.of, c.kind = snap, &gone
 	removed := s.scan(before, c)
 	went, err := s.overwritten(ctx, removed, snap.DeltaManifestList, manifest.Delete)
-	return append([]streamRead{{removed, went}}, reads...), err
+	return append([]streamRead{{scan: removed, splits: went}}, reads...), err
 }
 
 // asWritten divides the splits of a read by whether their rows wait for their
@@ -274,7 +299,11 @@ func (s *Stream) isMine(e *manifest.Entry) bool {
 // decides which of their rows are handed out.
 func (s *Stream) planDigests(reads []streamRead) []uint32 {
 	o := &s.options
-	sum := crc32.ChecksumIEEE([]byte(s.base.filter.String() + "\x00" + strconv.Itoa(o.Share) + "/" + strconv.Itoa(max(o.Shares, 1))))
+	what := s.base.filter.String() + "\x00" + strconv.Itoa(o.Share) + "/" + strconv.Itoa(max(o.Shares, 1))
+	if o.FullChangelog { // rows are told if they differ in the columns of the result
+		what += "\x00" + strings.Join(names(s.base.fields), "\x00")
+	}
+	sum := crc32.ChecksumIEEE([]byte(what))
 	var out []uint32
 	for _, read := range reads {
 		for _, split := range read.splits {

@@ -20,8 +20,9 @@ type streamRun struct {
 	cancel context.CancelFunc
 	ctx    context.Context // of the iteration
 	out    chan streamItem
-	rows   int64 // handed out so far
-	err    error // what ended it, set before out is closed
+	rows   int64   // handed out so far
+	images *imager // of a full changelog, nil before the first
+	err    error   // what ended it, set before out is closed
 }
 
 // streamItem is a batch, or without one the end of a snapshot, and the
@@ -78,6 +79,7 @@ func (r *streamRun) next() (*streamItem, error) {
 // produce reads one snapshot after the other until the stream ends.
 func (r *streamRun) produce(at position) {
 	defer close(r.out)
+	defer func() { _ = r.images.close() }() // whose files are temporary
 	err := r.stream.endsBefore(r.ctx, at)
 	for err == nil {
 		at, err = r.snapshot(at)
@@ -111,7 +113,7 @@ func (r *streamRun) snapshot(at position) (position, error) {
 	if err := s.table.checkAltered(r.ctx, snap.SchemaID); err != nil {
 		return at, err
 	}
-	reads, err := s.plan(r.ctx, snap, at)
+	reads, err := r.plan(snap, at)
 	if err == nil {
 		err = r.read(snap, at, reads)
 	}
@@ -141,14 +143,14 @@ func (r *streamRun) read(snap *snapshot.Snapshot, from position, reads []streamR
 	plan := r.stream.planDigests(reads)
 	if from.within && (from.split >= len(plan) || plan[from.split] != from.plan) {
 		return &fault.Error{Class: fault.ErrInvalid, Snapshot: snap.ID,
-			Detail: "the token was taken in the middle of the snapshot, by a stream of another filter, share or way with overwrites, or under other options of the table",
+			Detail: "the token was taken in the middle of the snapshot, by a stream of another filter, share, way with overwrites or kind of changelog, or under other options of the table",
 			Hint:   "go on with the same ones, or from a token that was taken when a snapshot was read to its end"}
 	}
 	at, skip, first := from, from.rows, 0 // first is the number of the read's first split
 	at.within = true
 	for _, read := range reads {
 		done := min(len(read.splits), max(0, from.split-first))
-		for i, got := range read.scan.numbered(r.ctx, read.splits[done:]) {
+		for i, got := range read.numbered(r.ctx, done) {
 			if got.err != nil {
 				return got.err
 			}

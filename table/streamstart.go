@@ -109,8 +109,12 @@ func (s *Stream) earliest(ctx context.Context, changes bool) (int64, error) {
 	return first.ID, nil
 }
 
-// keptBefore are the long-lived changelogs that lead up to a snapshot without a gap.
+// keptBefore are the long-lived changelogs that lead up to a snapshot without a
+// gap. A full changelog is not made of these.
 func (s *Stream) keptBefore(ctx context.Context, id int64) ([]int64, error) {
+	if s.options.FullChangelog {
+		return nil, nil
+	}
 	ids, err := s.table.chain.LongLivedIDs(ctx)
 	if err != nil {
 		return nil, err
@@ -166,6 +170,9 @@ func (s *Stream) firstSince(ctx context.Context, millis int64) (next int64, betw
 // resume finds where a token's stream was.
 func (s *Stream) resume(ctx context.Context, token string) (position, error) {
 	at, err := parseToken(token, s.identity)
+	if at.since != nil && s.options.FullChangelog {
+		err = errPartsInFull
+	}
 	if err == nil {
 		err = s.follows(ctx, at)
 	}

@@ -19,6 +19,7 @@ type tailFlags struct {
 	from, columns, where, format, overwrites, share, consumer string
 	until, limit                                              int64
 	duration                                                  time.Duration
+	full                                                      bool
 }
 
 var tailFormats = []string{"jsonl", "csv", "debezium-json", "table"}
@@ -29,7 +30,8 @@ func tailCommand(a *app) *cobra.Command {
 		Long: `Print the rows of a table and then every change, as they are committed, until
 interrupted. Each row carries the snapshot that it came with (_snapshot) and what
 it did (_kind): +I inserted, -U was before an update, +U is after it, -D deleted.
-Tables without a changelog producer do not tell rows before.
+Tables without a changelog producer do not tell rows before: --full-changelog
+looks them up.
 
 In the end a line on standard error says how to go on from there.
 
@@ -61,6 +63,7 @@ In the end a line on standard error says how to go on from there.
 	fl.StringVar(&f.columns, "select", "", "columns to print, separated by commas (default all); also --columns")
 	fl.StringVar(&f.where, "where", "", "print only rows for which this is true")
 	fl.StringVar(&f.overwrites, "overwrites", "", "deliver or skip what overwrites removed and added (default as the table says)")
+	fl.BoolVar(&f.full, "full-changelog", false, "look up how rows were before and are after, where the table has no changelog producer or input: +I, -U and +U, -D with whole rows")
 	fl.StringVar(&f.share, "share", "", "only a share of the buckets: 0/4 to 3/4 are the four parts of a stream")
 	fl.StringVar(&f.consumer, "consumer", "", "keep the progress with the table under this id, and go on from it whatever --from says; its snapshots do not expire unread")
 	fl.StringVar(&f.format, "format", "jsonl", strings.Join(tailFormats, ", "))
@@ -77,7 +80,7 @@ In the end a line on standard error says how to go on from there.
 
 // streamOptions checks the flags and turns them into a stream.
 func (a *app) streamOptions(cmd *cobra.Command, f tailFlags) (table.StreamOptions, error) {
-	o := table.StreamOptions{Where: f.where, UntilSnapshot: f.until, Limit: f.limit, Consumer: f.consumer}
+	o := table.StreamOptions{Where: f.where, UntilSnapshot: f.until, Limit: f.limit, Consumer: f.consumer, FullChangelog: f.full}
 	set := cmd.Flags().Changed
 	switch {
 	case set("limit") && f.limit <= 0:
@@ -173,8 +176,7 @@ func (a *app) tail(ctx context.Context, t *table.Table, o table.StreamOptions, f
 		reading, cancel = context.WithTimeout(ctx, f.duration)
 		defer cancel()
 	}
-	consumer := f.consumer != "" || t.Schema().Options["consumer-id"] != ""
-	token, err := printChanges(reading, s, p, consumer)
+	token, err := printChanges(reading, s, p, f.consumer != "")
 	if reading.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		err = nil // interrupted, which is how a tail ends
 	}

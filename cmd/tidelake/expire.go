@@ -63,9 +63,6 @@ func (a *app) expire(ctx context.Context, t *table.Table, o table.ExpireOptions)
 	if err := errors.Join(err, end()); err != nil {
 		return err
 	}
-	for _, left := range r.Left {
-		a.note("left where it is: %s", left)
-	}
 	verb, held := "took", ""
 	if o.DryRun {
 		verb = "would take"

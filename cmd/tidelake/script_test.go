@@ -32,7 +32,8 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 //	stderr: tidelake: table shop.gone: not found in ./warehouse
 //	exit 1
 //
-// A command may end in "< file", "> file" or "| head N". Lines before the
+// A command may end in "< file", "> file" or "| head N". "cat file" shows a file,
+// "age file" makes it two days old. Lines before the
 // first command, and those that begin with # after a blank line, are comments.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -166,6 +167,12 @@ func (s *script) command(t *testing.T, line string) string {
 			return "stderr: " + err.Error() + "\n"
 		}
 		return string(data)
+	}
+	if args[0] == "age" {
+		if err := os.Chtimes(args[1], time.Time{}, s.now.Add(-48*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		return ""
 	}
 	var stdout, stderr bytes.Buffer
 	a := &app{in: stdin, out: &stdout, err: &stderr, world: s.world()}

@@ -170,15 +170,16 @@ func (t *Table) filesSince(since time.Time) func(*manifest.Entry) bool {
 	return func(e *manifest.Entry) bool { return e.File.CreationTime >= from }
 }
 
-// told fills in where a stream begins that does not say so. Paimon's streams
-// begin at no tag and no watermark, because the snapshots there may be gone.
+// told fills in where a stream begins that does not say so; at an error it is
+// left open. Paimon's streams begin at no tag and no watermark, because the
+// snapshots there may be gone.
 func (o *StreamOptions) told(ctx context.Context, t *Table) error {
 	if o.Token != "" || o.Mode != "" || o.Snapshot != 0 || o.Tag != "" || !o.Time.IsZero() {
 		return nil
 	}
-	o.Mode = StartMode(t.options.Start.Mode)
+	mode := StartMode(t.options.Start.Mode)
 	var err error
-	switch o.Mode {
+	switch mode {
 	case FromTimestamp, FromCreationTimestamp, FromFileCreationTime:
 		o.Time, err = t.startTime()
 	case FromSnapshot, FromSnapshotFull:
@@ -188,6 +189,9 @@ func (o *StreamOptions) told(ctx context.Context, t *Table) error {
 				Hint: "say where the stream begins; StreamOptions.Tag begins with all rows of a tag"}
 		}
 		o.Snapshot = at.Snapshot
+	}
+	if err == nil {
+		o.Mode = mode
 	}
 	return err
 }

@@ -144,6 +144,18 @@ func TestOptionsOfTheTableSayWhereReadsBegin(t *testing.T) {
 	}
 }
 
+// A consumer that is known goes on, whatever the options say of beginnings.
+func TestAKnownConsumerNeedsNoBeginning(t *testing.T) {
+	st := byMinutes(t)
+	tab := storeOptions(t, st, "scan.tag-name=two")
+	_, err := tab.Stream(ctx, table.StreamOptions{Consumer: "c"})
+	failsWith(t, err, table.ErrInvalid, "at a tag or a watermark")
+	if err := tab.ResetConsumer(ctx, "c", 5); err != nil {
+		t.Fatal(err)
+	}
+	tells(t, tab, table.StreamOptions{Consumer: "c"}, "5:+I 3 c2", "5:+I 9 z")
+}
+
 // Writes, changes by filter, lookups and differences are about the newest rows.
 func TestOnlyReadsBeginWhereTheOptionsSay(t *testing.T) {
 	tab := storeOptions(t, byMinutes(t), "scan.snapshot-id=1")

@@ -185,9 +185,7 @@ func (t *Table) Stream(ctx context.Context, o StreamOptions) (*Stream, error) {
 }
 
 func (t *Table) newStream(ctx context.Context, o StreamOptions) (*Stream, error) {
-	if err := o.told(ctx, t); err != nil {
-		return nil, err
-	}
+	told := o.told(ctx, t)
 	if err := o.check(t); err != nil {
 		return nil, err
 	}
@@ -212,6 +210,9 @@ func (t *Table) newStream(ctx context.Context, o StreamOptions) (*Stream, error)
 	}
 	s.follower = snapshot.NewFollower(t.chain, snapshot.FollowOptions{Ceiling: o.PollCeiling, Clock: t.world.Clock, Sleep: s.sleep})
 	begin := s.begin
+	if told != nil { // which is no matter to a consumer that is known
+		begin = func(context.Context) (position, error) { return position{}, told }
+	}
 	if o.Token != "" {
 		begin = func(ctx context.Context) (position, error) { return s.resume(ctx, o.Token) }
 	}

@@ -125,6 +125,17 @@ func (c *Committer) Stats() Stats {
 	return c.stats
 }
 
+// Newest is the newest snapshot that the committer knows, nil for none. It
+// makes no request, and what it returns is shared: do not change it.
+func (c *Committer) Newest() *Snapshot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.base == nil {
+		return nil
+	}
+	return c.base.snapshot
+}
+
 // Commit publishes changes as up to two snapshots and returns their ids. A
 // group whose (user, identifier, kind) is in the chain already is not
 // committed again and has no id in the result.

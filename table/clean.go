@@ -99,13 +99,13 @@ func (c *cleaner) run(ctx context.Context) error {
 	return c.temporaries(ctx)
 }
 
-func hasSchema(ctx context.Context, st store.Store, b *snapshot.Chain) bool {
+func hasSchema(ctx context.Context, st store.Store, b *snapshot.Chain) (bool, error) {
 	for info, err := range st.List(ctx, b.Root()+"schema") {
-		if err == nil && strings.HasPrefix(info.Name, "schema-") {
-			return true
+		if err != nil || strings.HasPrefix(info.Name, "schema-") {
+			return err == nil, err
 		}
 	}
-	return false
+	return false, nil
 }
 
 // buckets lists the bucket directories below dir, which partitions are levels above.
@@ -226,10 +226,14 @@ func (c *cleaner) used(ctx context.Context, name func(string)) error {
 func (c *cleaner) usedBy(ctx context.Context, branches []*snapshot.Chain, name func(string)) error {
 	read := map[string]bool{}
 	for _, b := range branches {
-		if !hasSchema(ctx, c.table.store, b) {
+		there, err := hasSchema(ctx, c.table.store, b)
+		if err != nil {
+			return err
+		}
+		if !there {
 			return fault.Corrupt(b.Root()+"schema", "branch "+b.Branch()+" has no schema, so nobody knows what it needs", nil)
 		}
-		err := eachRoot(ctx, b, func(s *snapshot.Snapshot, kind rootKind, _ bool) error {
+		err = eachRoot(ctx, b, func(s *snapshot.Snapshot, kind rootKind, _ bool) error {
 			return c.namedBy(ctx, s, kind, read, name)
 		})
 		if err != nil {

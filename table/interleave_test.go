@@ -142,16 +142,7 @@ func supplants(tab *table.Table) error {
 // The second starts before some calls of the first only; with TIDELAKE_FAULTS=all
 // before every one, and stops before every one of its own, which takes minutes.
 func TestWhoNamesAnOldSnapshotMeetsWhoTakesItAway(t *testing.T) {
-	begin := store.NewMem()
-	tab := create(t, begin, versions, "bucket=1", soon, "changelog-producer=input", "snapshot.num-retained.min=1000")
-	rounds(4)(t, tab)
-	tagged(t, tab, "old", table.TagOptions{Snapshot: 2})
-	tagged(t, tab, "older", table.TagOptions{Snapshot: 2})
-	rows := states(t, tab)
-	expired(t, tab, table.ExpireOptions{RetainMin: 1, RetainMax: 100, OlderThan: noon.Add(1e6 * time.Hour), Limit: 3})
-	if ids := snapshotIDs(t, tab); ids[0] != 4 || len(ids) < 4 {
-		t.Fatal(ids)
-	}
+	begin, rows := choreBase(t, "changelog-producer=input")
 	first, second := int64(13*slow), int64(29)
 	if os.Getenv("TIDELAKE_FAULTS") == "all" {
 		first, second = 1, 1

@@ -23,7 +23,8 @@ type RollbackOptions struct {
 // the cleaning of orphans.
 //
 // It is not atomic: the newest snapshots go first, and when it is broken off, do
-// it again. Nothing may write to the branch meanwhile. Errors: ErrNotFound
+// it again. Nothing may write to the branch meanwhile; open writers anew
+// afterwards, because they remember what is gone and look older rows up there. Errors: ErrNotFound
 // without the snapshot or the tag, or where an expiry has begun to take away the
 // snapshot's files.
 func (t *Table) Rollback(ctx context.Context, o RollbackOptions) (*snapshot.Snapshot, error) {

@@ -29,8 +29,10 @@ type sequences struct {
 	mu     sync.Mutex
 	known  map[bucketKey]int64
 	loaded bool
-	seen   int64     // newest snapshot read, 0 for none
-	looked time.Time // when the newest snapshot was last looked for
+	seen   int64                     // newest snapshot read, 0 for none
+	print  uint32                    // digest of that one, 0 when it is not known
+	looked time.Time                 // when the newest snapshot was last looked for
+	made   func() *snapshot.Snapshot // the newest one that this process knows, nil where it makes none
 
 	index   []manifest.IndexEntry // of snapshot indexAt
 	indexAt int64
@@ -117,6 +119,11 @@ func (s *sequences) published(ids []int64, msgs []CommitMessage, whole bool) {
 		s.apply(append(changes.AppendFiles, changes.CompactFiles...))
 	}
 	s.seen += int64(len(ids))
+	if s.print = 0; s.made != nil {
+		if last := s.made(); last != nil && last.ID == s.seen {
+			s.print = digest(last)
+		}
+	}
 }
 
 // refresh catches up with the newest snapshot: one request when there is none newer.
@@ -149,7 +156,7 @@ func (s *sequences) look(ctx context.Context) error {
 
 // catchUp reads what is new in a snapshot; nil is none.
 func (s *sequences) catchUp(ctx context.Context, newest *snapshot.Snapshot) error {
-	if newest == nil || newest.ID == s.seen {
+	if newest == nil || newest.ID == s.seen && s.same(newest) {
 		return nil
 	}
 	if s.seen > 0 && newest.ID > s.seen {
@@ -170,14 +177,24 @@ func (s *sequences) reload(ctx context.Context, at *snapshot.Snapshot) error {
 	}
 	err := s.loadLive(ctx, at, slices.Collect(maps.Keys(s.live)))
 	if err == nil {
-		s.seen = at.ID
+		s.seen, s.print = at.ID, digest(at)
 	}
 	return err
 }
 
+// same tells that a snapshot may be the one seen last: a table that was rolled
+// back has another one of its id.
+func (s *sequences) same(at *snapshot.Snapshot) bool { return s.print == 0 || s.print == digest(at) }
+
 // follow reads the deltas since the snapshot seen last; false when one of
-// them has expired already.
+// them has expired already, or when they follow another history.
 func (s *sequences) follow(ctx context.Context, newest *snapshot.Snapshot) (bool, error) {
+	switch last, err := s.table.chain.Get(ctx, s.seen); {
+	case err == nil && !s.same(last):
+		return false, nil
+	case err != nil && !isNotFound(err):
+		return false, err
+	}
 	for id := s.seen + 1; id <= newest.ID; id++ {
 		at := newest
 		if id < newest.ID {
@@ -198,7 +215,7 @@ func (s *sequences) follow(ctx context.Context, newest *snapshot.Snapshot) (bool
 			return false, err
 		}
 		s.apply(delta)
-		s.seen = id
+		s.seen, s.print = id, digest(at)
 	}
 	return true, nil
 }

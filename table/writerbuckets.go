@@ -24,7 +24,7 @@ func (w *Writer) openBuffers(ctx context.Context, o WriterOptions, direct bool) 
 	if w.buffers, err = newBufferPool(view, o.WaitCompaction); err != nil {
 		return err
 	}
-	w.commits.published = w.buffers.levels.published
+	w.commits.published, w.buffers.levels.made = w.buffers.levels.published, w.commits.inner.Newest
 	if err := w.chooseBuckets(ctx, o, direct); err != nil {
 		return err
 	}

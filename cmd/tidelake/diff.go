@@ -127,6 +127,9 @@ func (a *app) diff(ctx context.Context, t *table.Table, system string, o table.S
 	if err != nil {
 		return err
 	}
+	if err := notOurs(d.Fields(), "_kind"); err != nil && !f.count {
+		return err
+	}
 	return a.show(ctx, changedRows{d}, f)
 }
 

@@ -176,7 +176,8 @@ func (a *app) tail(ctx context.Context, t *table.Table, o table.StreamOptions, f
 		reading, cancel = context.WithTimeout(ctx, f.duration)
 		defer cancel()
 	}
-	token, err := printChanges(reading, s, p, f.consumer != "")
+	consumer := f.consumer != "" || t.Schema().Options["consumer-id"] != ""
+	token, err := printChanges(reading, s, p, consumer)
 	if reading.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		err = nil // interrupted, which is how a tail ends
 	}

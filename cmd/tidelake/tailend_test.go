@@ -134,3 +134,46 @@ func (w writeThen) Write(p []byte) (int, error) {
 	defer w.do()
 	return w.Writer.Write(p)
 }
+
+// A column of a name that the output has for itself is refused, not printed twice.
+func TestAColumnNamedLikeOneOfOursIsNotPrintedTwice(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := newScript(".")
+	for name, text := range map[string]string{
+		"t.yaml":     "columns: [{name: k, type: INT NOT NULL}, {name: _kind, type: STRING}]\nprimary-key: [k]\noptions: {bucket: 1}\n",
+		"rows.jsonl": `{"k":1,"_kind":"x"}`,
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, line := range []string{"db create d", "table create d.t --schema t.yaml", "write d.t rows.jsonl"} {
+		if got := s.command(t, "tidelake "+line); strings.Contains(got, "exit") {
+			t.Fatal(got)
+		}
+	}
+	for line, want := range map[string]string{
+		"tail d.t --until-snapshot 1":            "column _kind",
+		"diff d.t 0 1":                           "column _kind",
+		"tail d.t --until-snapshot 1 --select k": "go on",
+	} {
+		if _, stderr, _ := runTail(t, context.Background(), strings.Fields(line)...); !strings.Contains(stderr, want) {
+			t.Errorf("%s: %s", line, stderr)
+		}
+	}
+}
+
+// A table may name the consumer of its readers: what tail printed is done then,
+// too, and does not hold back expiry for good.
+func TestATailUnderTheTablesConsumerRecordsWhatItPrinted(t *testing.T) {
+	inTable(t, ", consumer-id: all", `{"k":1,"v":"a"}`, `{"k":2,"v":"b"}`)
+	for _, want := range []int{2, 0} {
+		got, stderr, code := runTail(t, context.Background(), "tail", "d.t", "--from", "snapshot:1", "--until-snapshot", "2")
+		if code != 0 || strings.Count(got, "\n") != want {
+			t.Errorf("exit %d, want %d rows: %s%s", code, want, got, stderr)
+		}
+	}
+	if got, stderr, _ := runTail(t, context.Background(), "consumer", "list", "d.t", "--json"); !strings.Contains(got, `"next_snapshot":3`) {
+		t.Error(got, stderr)
+	}
+}

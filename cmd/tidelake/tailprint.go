@@ -42,7 +42,20 @@ func newTailPrinter(out *bufio.Writer, t *table.Table, s *table.Stream, format s
 		p.events, err = newEventPrinter(t, p.fields)
 		return p, err
 	}
+	if err := notOurs(p.fields, "_snapshot", "_kind"); err != nil {
+		return nil, err
+	}
 	return p, p.header()
+}
+
+// notOurs refuses columns that bear the names of those which are put before them.
+func notOurs(fields []schema.Field, names ...string) error {
+	for _, f := range fields {
+		if slices.Contains(names, f.Name) {
+			return usage("column %s would be there twice, because the output has one of its own by that name: leave it out of --select", f.Name)
+		}
+	}
+	return nil
 }
 
 // header prints the names of the columns, where the format has such a line.

@@ -157,7 +157,10 @@ func (s *Scan) resolve(ctx context.Context) error {
 	if s.snapshot = at; err != nil || at == nil {
 		return err
 	}
-	if err := s.table.checkAltered(ctx, at.SchemaID); err != nil || !own {
+	if !own {
+		return s.table.checkAltered(ctx, at.SchemaID)
+	}
+	if err := s.table.checkOptions(ctx, at.SchemaID); err != nil {
 		return err
 	}
 	s.schema, err = s.table.schemas.get(ctx, at.SchemaID)

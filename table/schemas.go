@@ -114,9 +114,44 @@ func (s *schemaFiles) options(ctx context.Context, id int64) (*schema.Options, e
 	return o, nil
 }
 
-// checkAltered refuses to read data of a newer schema than the table was opened
-// with when its options make rows come out differently.
+// checkAltered refuses to read, with the columns that the table was opened
+// with, data of a newer schema that those cannot hold, or whose options make
+// rows come out differently.
 func (t *Table) checkAltered(ctx context.Context, id int64) error {
+	if err := t.checkOptions(ctx, id); err != nil || id <= t.schema.ID {
+		return err
+	}
+	sc, err := t.schemas.get(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, f := range t.schema.Fields {
+		if now, ok := byID(sc.Fields, f.ID); ok && retyped(f.Type, now.Type) {
+			return &fault.Error{Class: fault.ErrInvalid, File: t.schemas.key(id),
+				Detail: fmt.Sprintf("column %s was altered from %s to %s since the table was opened", f.Name, f.Type, now.Type), Hint: "open the table again"}
+		}
+	}
+	return nil
+}
+
+// retyped tells that a type can hold other values than before. Members that
+// came, went or got other names make no difference, nor does nullability.
+func retyped(was, is schema.Type) bool {
+	for _, inner := range [][2]*schema.Type{{was.Key, is.Key}, {was.Elem, is.Elem}} {
+		if inner[0] != nil && inner[1] != nil && retyped(*inner[0], *inner[1]) {
+			return true
+		}
+	}
+	for _, f := range was.Fields {
+		if now, ok := byID(is.Fields, f.ID); ok && retyped(f.Type, now.Type) {
+			return true
+		}
+	}
+	return was.Kind != is.Kind || was.Length != is.Length || was.Precision != is.Precision || was.Scale != is.Scale
+}
+
+// checkOptions is checkAltered for who reads with the columns of that schema.
+func (t *Table) checkOptions(ctx context.Context, id int64) error {
 	if id <= t.schema.ID {
 		return nil
 	}

@@ -148,3 +148,25 @@ func TestAFastForwardedTableForgetsItsExpiredHistory(t *testing.T) {
 	}
 	tells(t, tab, table.StreamOptions{Snapshot: 2}, "2:+U 1 a2", "4:+I 7 n", "5:+I 8 n")
 }
+
+// Streams and scans keep the columns that their table was opened with. Values
+// that fit a column only since are an error there, and not cut to other values.
+func TestAStreamDoesNotCutValuesOfATypeThatWasWidened(t *testing.T) {
+	st := store.NewMem()
+	old := create(t, st, "columns: [{name: k, type: BIGINT NOT NULL}, {name: v, type: INT}]\nprimary-key: [k]\noptions: {bucket: 1}\n")
+	load(t, old, `{"k":1,"v":1}`)
+	s := started(t, old, table.StreamOptions{Snapshot: 1, UntilSnapshot: 2}, 1)
+	if _, err := old.Alter(ctx, schema.UpdateColumnType{Path: []string{"v"}, Type: schema.Type{Kind: schema.BigInt, Nullable: true}}); err != nil {
+		t.Fatal(err)
+	}
+	load(t, reopen(t, st), `{"k":2,"v":5000000000}`)
+	got, err := collect(t, s)
+	failsWith(t, err, table.ErrInvalid, "column v", "INT", "BIGINT", "open the table again")
+	if len(got) > 0 {
+		t.Error(got)
+	}
+	_, err = scanLines(ctx, old, table.ScanOptions{})
+	failsWith(t, err, table.ErrInvalid, "column v")
+	expect(t, old, table.ScanOptions{Snapshot: 2}, `{"k":1,"v":1}`, `{"k":2,"v":5000000000}`)
+	tells(t, reopen(t, st), table.StreamOptions{Token: s.Token()}, "2:+I 2 5000000000")
+}

@@ -9,6 +9,9 @@
 //	                 read by both after each step and at each snapshot
 //	             ──► the same steps by each side on a table of its own: same rows
 //	             ──► the same filters and projections asked of both
+//	             ──► followed by a stream of each side while both write
+//	             ──► tagged, branched, rolled back, expired and cleaned by one,
+//	                 read and continued by the other: the same files are left
 //
 // Every table has a seed of its own. run.sh builds what the tests need and runs
 // them; it prints the seed and how many tables each test had.

@@ -72,21 +72,15 @@ func (w *world) together() {
 		}
 		want, err := w.java.run(w.id.String()+"$"+name, "scan", "--unsorted")
 		w.must(err)
-		w.same("$"+name, "java", sorted(want), "go", sorted(w.system(name)))
+		w.same("$"+name, "java", sorted(want), "go", sorted(w.system(name, table.ScanOptions{})))
 	}
 }
 
 // branch makes an empty branch.
 func (w *world) branch(name string) *world {
 	w.t.Helper()
-	if w.half() {
-		w.javaRuns("branch", "create", "--name", name)
-	} else {
-		w.must(w.open().CreateBranch(context.Background(), name, table.BranchOptions{}))
-	}
-	other := *w
-	other.id.Branch = name
-	return &other
+	w.branches(w.half(), "create", name, "")
+	return w.inBranch(name)
 }
 
 // set changes options in one alteration.

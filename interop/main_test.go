@@ -24,6 +24,7 @@ var run struct {
 	seed    uint64
 	tables  uint64            // random tables in each direction; a share of them in other tests
 	java    *pool             // Paimon 1.4, from peer/
+	follow  *pool             // another of it, for streams that run beside what java does
 	java2   *pool             // Paimon 2.0, nil where it could not be built
 	python  *pool             // pypaimon, nil where it could not be installed
 	program string            // our command line, "" when it does not build
@@ -50,6 +51,8 @@ func begin(m *testing.M) (code int, err error) {
 	run.done = make(map[string]uint64)
 	run.java = newPool(2, func() (*server, error) { return startServer("peer/peer", "serve") })
 	defer run.java.stop()
+	run.follow = newPool(1, func() (*server, error) { return startServer("peer/peer", "serve") })
+	defer run.follow.stop()
 	if home := os.Getenv("TIDELAKE_PEER_2_0"); home != "" {
 		run.java2 = newPool(1, func() (*server, error) { return startServer(home+"/peer", "serve") })
 		defer run.java2.stop()

@@ -44,28 +44,36 @@ func (s *server) stop() {
 
 // ask sends one command and answers its lines of output; an error holds what
 // the other side said.
-func (s *server) ask(command any) ([]string, error) {
+func (s *server) ask(command any) (lines []string, err error) {
+	err = s.tell(command, func(line string) { lines = append(lines, line) })
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, strings.Join(lines, "\n"))
+	}
+	return lines, err
+}
+
+// tell sends one command and hands each line of output on when it comes.
+func (s *server) tell(command any, each func(line string)) error {
 	line, err := json.Marshal(command)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := s.in.Write(append(line, '\n')); err != nil {
-		return nil, err
+		return err
 	}
-	var lines []string
 	for {
 		text, err := s.out.ReadString('\n')
 		if err != nil {
-			return lines, fmt.Errorf("the other program ended: %w", err)
+			return fmt.Errorf("the other program ended: %w", err)
 		}
 		text = strings.TrimSuffix(text, "\n")
 		if rc, ok := strings.CutPrefix(text, `{"_end":`); ok {
 			if rc != "0}" {
-				return lines, fmt.Errorf("%s: %s", line, strings.Join(lines, "\n"))
+				return fmt.Errorf("%s failed", line)
 			}
-			return lines, nil
+			return nil
 		}
-		lines = append(lines, text)
+		each(text)
 	}
 }
 
@@ -113,7 +121,11 @@ type peer struct {
 }
 
 func (p *peer) run(table, command string, args ...string) ([]string, error) {
-	return p.ask(append([]string{command, "--warehouse", p.dir, "--table", table}, args...))
+	return p.ask(p.command(table, command, args))
+}
+
+func (p *peer) command(table, command string, args []string) []string {
+	return append([]string{command, "--warehouse", p.dir, "--table", table}, args...)
 }
 
 // rows is a scan as sorted lines.

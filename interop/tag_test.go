@@ -1,0 +1,147 @@
+//go:build interop
+
+package interop
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/tidelake/tidelake/table"
+)
+
+// tag does something to a tag, by either side: create, replace, rename, delete.
+func (w *world) tag(byGo bool, what, name string, snapshot int64) {
+	w.t.Helper()
+	if !byGo {
+		args := []string{what, "--name", name}
+		switch {
+		case what == "rename":
+			args = append(args, "--to", name+"2")
+		case snapshot > 0:
+			args = append(args, "--snapshot", strconv.FormatInt(snapshot, 10))
+		}
+		w.javaRuns("tag", args...)
+		return
+	}
+	ctx, t, err := context.Background(), w.open(), error(nil)
+	switch what {
+	case "create":
+		_, err = t.CreateTag(ctx, name, table.TagOptions{Snapshot: snapshot})
+	case "replace":
+		_, err = t.ReplaceTag(ctx, name, table.TagOptions{Snapshot: snapshot})
+	case "rename":
+		err = t.RenameTag(ctx, name, name+"2")
+	case "delete":
+		err = t.DeleteTag(ctx, name)
+	}
+	w.must(err)
+}
+
+// sameTags compares what both sides say of the tags, and their rows.
+func (w *world) sameTags() {
+	w.t.Helper()
+	w.sameSystemTable("tags")
+	tags, err := w.open().Tags(context.Background())
+	w.must(err)
+	for _, tag := range tags {
+		w.agree("rows of tag "+tag.Name, table.ScanOptions{Tag: tag.Name}, "--tag", tag.Name)
+	}
+}
+
+// TestBothTag: tags that either side makes, moves, renames and deletes, while both
+// write, compact and expire. Each side reads all of them whenever one changed.
+func TestBothTag(t *testing.T) {
+	each(t, run.java, 3, func(w *world) {
+		w.rand.maybe(3, "tag.default-time-retained", "1 d")
+		w.create(w.half())
+		w.writeSome(w.half())
+		var names []string
+		for i := range 5 {
+			name := fmt.Sprintf("tag %d", i)
+			snapshot := pick(w.rand.r, 0, w.latest())
+			w.tag(w.half(), "create", name, snapshot)
+			for range 2 {
+				w.write(w.half(), w.rand.batch(nil))
+			}
+			switch what := pick(w.rand.r, "", "rename", "replace", "delete"); {
+			case what == "delete" && len(names) > 0:
+				w.tag(w.half(), what, names[0], 0)
+				names = names[1:]
+			case what == "rename":
+				w.tag(w.half(), what, name, 0)
+				name += "2"
+			case what == "replace":
+				w.tag(w.half(), what, name, snapshot)
+			}
+			names = append(names, name)
+			if w.half() {
+				w.compact(w.half(), true)
+				w.expire(w.half(), 1)
+			}
+			w.sameTags()
+		}
+		w.agree("rows", table.ScanOptions{})
+		w.verify()
+	})
+}
+
+// TestBothMakeTheSameTags: of two tables with the same history, tagged by
+// themselves at the ends of periods, by each side. The watermarks are Java's:
+// this library takes none with a commit.
+func TestBothMakeTheSameTags(t *testing.T) {
+	each(t, run.java, 2, func(w *world) {
+		r, o := w.rand.r, w.rand.options
+		w.draw(func(t *randomTable) bool { return t.options["write-only"] == "" && t.options["bucket"] != "-2" })
+		o = w.rand.options
+		o["tag.automatic-creation"] = pick(r, "process-time", "watermark", "watermark", "watermark")
+		if o["tag.automatic-creation"] == "watermark" {
+			w.rand.maybe(2, "tag.creation-period", "hourly", "two-hours")
+		}
+		w.rand.maybe(3, "tag.period-formatter", "without_dashes")
+		w.rand.maybe(3, "tag.creation-delay", "10 min", "2 h")
+		w.rand.maybe(3, "tag.num-retained-max", "2")
+		w.rand.maybe(3, "tag.automatic-completion", "true")
+		w.rand.maybe(3, "tag.default-time-retained", "1 h")
+		w.rand.maybe(3, "sink.watermark-time-zone", "Asia/Shanghai", "America/New_York")
+		twin := w.twin()
+		w.create(true)
+		twin.create(false)
+		at := time.Date(2026, 3, 7, 21, 10, 0, 0, time.UTC)
+		for range 8 {
+			lines := w.rand.batch(nil)
+			for len(lines) == 0 {
+				lines = w.rand.batch(nil)
+			}
+			at = at.Add(time.Duration(r.IntN(300)) * time.Minute)
+			mark := strconv.FormatInt(at.UnixMilli(), 10)
+			for _, one := range []*world{w, twin} { // a committer that makes no tags
+				one.javaRuns("write", "--input", w.file(lines), "--watermark", mark, "--options", "write-only=true")
+			}
+			if w.half() {
+				w.write(true, lines)
+				twin.write(false, lines)
+				w.same("tags", "java", twin.tagged(), "go", w.tagged())
+			}
+		}
+		w.verify()
+	})
+}
+
+// tagged are the names of the tags and the watermarks of what they hold: the ids
+// of snapshots differ where the two sides compact at other times.
+func (w *world) tagged() (out []string) {
+	w.t.Helper()
+	tags, err := w.open().Tags(context.Background())
+	w.must(err)
+	for _, tag := range tags {
+		mark := "none"
+		if tag.Watermark != nil {
+			mark = time.UnixMilli(*tag.Watermark).UTC().Format(time.RFC3339)
+		}
+		out = append(out, fmt.Sprintf("%s watermark %s retained %v", tag.Name, mark, tag.Retained))
+	}
+	return sorted(out)
+}

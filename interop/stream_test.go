@@ -116,7 +116,7 @@ func (w *world) byKey(lines []string) []string {
 // told, and what streams tell afterwards from wherever they begin, is what
 // Java's own stream tells.
 func TestStreamsTellWhatJavasStreamsTell(t *testing.T) {
-	each(t, run.java, 20, func(w *world) {
+	each(t, run.java, 8, func(w *world) {
 		if len(w.rand.keys) > 0 && w.rand.options["merge-engine"] != "first-row" && w.rand.options["bucket"] != "-2" {
 			w.rand.maybe(2, "changelog-producer", "input", "lookup", "full-compaction")
 			if w.rand.options["deletion-vectors.enabled"] == "true" && w.rand.options["changelog-producer"] == "full-compaction" {

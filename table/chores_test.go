@@ -176,7 +176,7 @@ func TestAFaultAtAnyCallOfAChoreLosesNothing(t *testing.T) {
 				c.before(t, start)
 			}
 			for i, f := range faults {
-				first, stride := int64(1+i), slow*int64(2*len(faults)+1)
+				first, stride := int64(1+i), slow*int64(4*len(faults)+1)
 				if os.Getenv("TIDELAKE_FAULTS") == "all" {
 					first, stride = 1, 1
 				}

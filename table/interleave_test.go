@@ -143,7 +143,7 @@ func supplants(tab *table.Table) error {
 // before every one, and stops before every one of its own, which takes minutes.
 func TestWhoNamesAnOldSnapshotMeetsWhoTakesItAway(t *testing.T) {
 	begin, rows := choreBase(t, "changelog-producer=input")
-	first, second := int64(13*slow), int64(29)
+	first, second := int64(17*slow), int64(37)
 	if os.Getenv("TIDELAKE_FAULTS") == "all" {
 		first, second = 1, 1
 	}

@@ -124,11 +124,14 @@ func TestStreamsTellWhatJavasStreamsTell(t *testing.T) {
 			}
 		}
 		if producer := w.rand.options["changelog-producer"]; producer == "" || producer == "input" { // the others tell overwrites by compacting
+			// An overwrite may put a key into another dynamic bucket, and buckets have no order.
 			option := "streaming-read-overwrite"
 			if len(w.rand.keys) == 0 {
 				option = "streaming-read-append-overwrite"
 			}
-			w.rand.maybe(3, option, "true")
+			if len(w.rand.keys) == 0 || w.rand.options["bucket"] != "-1" {
+				w.rand.maybe(3, option, "true")
+			}
 		}
 		w.create(w.half())
 		live := w.goFollows(table.StreamOptions{Mode: table.Latest})

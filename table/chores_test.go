@@ -281,7 +281,7 @@ func without(names []string, part string) []string {
 // commits, whatever went wrong with them.
 func TestAFaultWhileTagsComeAndGoByThemselvesLosesNothing(t *testing.T) {
 	base := store.NewMem()
-	tab := create(t, base, versions, "bucket=1", soon, "tag.automatic-creation=process-time", "tag.creation-period=hourly", "tag.num-retained-max=1",
+	create(t, base, versions, "bucket=1", soon, "tag.automatic-creation=process-time", "tag.creation-period=hourly", "tag.num-retained-max=1",
 		"snapshot.num-retained.min=1", "snapshot.num-retained.max=2")
 	w, _ := world(t)
 	hour := 0
@@ -310,7 +310,7 @@ func TestAFaultWhileTagsComeAndGoByThemselvesLosesNothing(t *testing.T) {
 		if err := at(sick, 2); err != nil && !errors.Is(err, f.cause) {
 			t.Error(err)
 		}
-		tab = reopenIn(t, st, w)
+		tab := reopenIn(t, st, w)
 		for i := range 3 {
 			allStand(t, st, tab)
 			if err := at(st, 2+i); err != nil {

@@ -195,6 +195,7 @@ func (c *cleaner) flush(ctx context.Context) error {
 	for files := range maps.Values(c.found) {
 		victims = append(victims, files...)
 	}
+	slices.SortFunc(victims, func(a, b victim) int { return strings.Compare(a.shown, b.shown) })
 	c.found, c.n = map[string][]victim{}, 0
 	return c.remover.remove(ctx, victims)
 }

@@ -353,8 +353,8 @@ func TestIncrementalReadsSayThatLongLivedChangelogsAreForStreams(t *testing.T) {
 }
 
 func TestVersionsOfOtherBucketsAreNotCompared(t *testing.T) {
-	st, tab := history(t, "bucket=3")
-	tab = alter(t, st, "set bucket=1")
+	st, _ := history(t, "bucket=3")
+	tab := alter(t, st, "set bucket=1")
 	rescale(t, tab, nil, `{"k":1,"v":"n"}`, `{"k":2,"v":"n"}`, `{"k":3,"v":"n"}`, `{"k":4,"v":"n"}`)
 	_, err := tab.Diff(ctx, between(5, 6, table.ChangesDiff))
 	failsWith(t, err, table.ErrInvalid, "snapshots 5 and 6 have 3 and 1 buckets", "delta")

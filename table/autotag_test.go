@@ -108,6 +108,50 @@ func TestBatchCommitsAreTagged(t *testing.T) {
 	}
 }
 
+// The clock stands still: watermarks end the periods, and later commits keep them.
+func TestWatermarksOfCommitsEndPeriodsOfTags(t *testing.T) {
+	st := store.NewMem()
+	tab := create(t, st, keyed, "tag.automatic-creation=watermark", "tag.creation-period=hourly", "sink.watermark-time-zone=UTC",
+		"write-only=false", "num-sorted-run.compaction-trigger=50")
+	w := newWriter(t, tab, "")
+	at := func(text string) int64 {
+		when, err := time.Parse("2006-01-02 15:04", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return when.UnixMilli()
+	}
+	commit := func(rows ...string) {
+		t.Helper()
+		if err := write(t, w, tab, rows...); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.CommitNext(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit(`{"k":1,"v":"a"}`)
+	for _, text := range []string{"2026-01-31 12:12", "2026-01-31 12:59", "2026-01-31 11:00", "2026-01-31 14:05"} {
+		w.SetWatermark(at(text))
+		commit(`{"k":1,"v":"` + text[11:] + `"}`)
+	}
+	alter(t, st, "add c INT")
+	commit(`{"k":2,"v":"b"}`) // takes the new schema up
+	commit(`{"k":3,"v":"b"}`)
+	names, err := tab.Snapshots().TagNames(ctx)
+	if want := []string{"2026-01-31 11", "2026-01-31 13"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("tags %q, want %q: %v", names, want, err)
+	}
+	late := at("2026-01-31 12:30")
+	if got := lines(t, tab, table.ScanOptions{Watermark: &late}); len(got) != 1 || !strings.Contains(got[0], "12:59") {
+		t.Errorf("as of the watermark: %q", got)
+	}
+	newest, err := tab.Snapshots().Latest(ctx)
+	if err != nil || newest.Watermark == nil || *newest.Watermark != at("2026-01-31 14:05") {
+		t.Errorf("newest is %+v: %v", newest, err)
+	}
+}
+
 func TestPeriodsOfTagsThatCannotBe(t *testing.T) {
 	for option, word := range map[string]string{"tag.creation-delay=24 h": "shorter", "sink.process-time-zone=Mars/Base": "Mars/Base"} {
 		tab := create(t, store.NewMem(), keyed, "tag.automatic-creation=process-time", option)

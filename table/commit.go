@@ -23,8 +23,9 @@ type Committer struct {
 	newest *newestSchema
 	user   string
 
-	mu   sync.Mutex
-	next int64 // next identifier, 0 while unknown
+	mu        sync.Mutex
+	next      int64  // next identifier, 0 while unknown
+	watermark *int64 // of commits to come, nil: that of the snapshot before
 	// published is told the ids and the files of every commit.
 	published func(ids []int64, msgs []CommitMessage, whole bool)
 	// lost is told the compactions that came too late.
@@ -67,6 +68,17 @@ func (t *Table) NewCommitter(_ context.Context, user string) (*Committer, error)
 
 // User is the commit user.
 func (c *Committer) User() string { return c.user }
+
+// SetWatermark says that with the commits from now on the table is complete up
+// to an event time, in epoch milliseconds. Each snapshot keeps the latest
+// watermark so far, so an earlier one changes nothing, and one that no commit
+// follows is not recorded. Tags of tag.automatic-creation=watermark are made by
+// it, and ScanOptions.Watermark and StreamOptions.UntilWatermark go by it.
+func (c *Committer) SetWatermark(millis int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watermark = &millis
+}
 
 // NextIdentifier is the identifier after the newest one that this user
 // committed, 1 for a new user.
@@ -173,6 +185,7 @@ func (c *Committer) compactAfter(ctx context.Context, op string, identifier int6
 // fill checks messages, which may have come from elsewhere, and puts them
 // among the changes of a commit.
 func (c *Committer) fill(ctx context.Context, changes *snapshot.Changes, msgs []CommitMessage, overwrite bool) error {
+	changes.Watermark = c.watermark
 	for i := range msgs {
 		if err := errors.Join(c.table.checkMessage(&msgs[i]), c.table.checkAssigned(&msgs[i], overwrite), c.table.checkPlaced(&msgs[i], overwrite)); err != nil {
 			return err
@@ -234,6 +247,7 @@ func (c *Committer) Overwrite(ctx context.Context, identifier int64, inside Row,
 	if err := c.fill(ctx, &changes, msgs, true); err != nil {
 		return c.table.wrap("overwrite", err)
 	}
+	req.Watermark = changes.Watermark
 	req.Files, req.Index, req.KeepLevels = changes.AppendFiles, changes.AppendIndex, len(changes.CompactFiles) > 0
 	ids, err := c.inner.Overwrite(ctx, req)
 	in, err := c.compactAfter(ctx, "overwrite", identifier, msgs, ids, err)

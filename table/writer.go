@@ -122,6 +122,10 @@ func (t *Table) newWriter(ctx context.Context, o WriterOptions, direct bool) (*W
 // User is the commit user of this writer.
 func (w *Writer) User() string { return w.committer().User() }
 
+// SetWatermark says up to which event time, in epoch milliseconds, the table is
+// complete with the commits from now on: see Committer.SetWatermark.
+func (w *Writer) SetWatermark(millis int64) { w.committer().SetWatermark(millis) }
+
 // Write adds a batch of rows. Columns are matched by name; one that is missing
 // is null, or the column's default. An int8 column _VALUE_KIND, if there is
 // one, gives each row's kind (0 +I, 1 -U, 2 +U, 3 -D); without it every row is

@@ -65,6 +65,7 @@ func (w *Writer) committed(ctx context.Context, identifier int64) {
 	if err := w.buffers.close(); err != nil {
 		w.table.world.Logger.Warn("files of compactions that were given up are left behind", "table", w.table.name, "error", err)
 	}
+	fresh.commits.watermark = w.commits.watermark
 	w.table, w.commits, w.canon, w.router, w.filter, w.buffers = fresh.table, fresh.commits, fresh.canon, fresh.router, fresh.filter, fresh.buffers
 	w.rows, w.doubted = nil, fresh.doubted
 }

@@ -34,6 +34,9 @@ func (a *app) copyRows(ctx context.Context, t *table.Table, in input, f *writeFl
 		}
 		p.show("%d rows, %d commits", done.rows, done.commits)
 	}
+	if f.watermark != noWatermark {
+		w.SetWatermark(f.watermark) // of all the input, so not of --commit-every's commits before
+	}
 	return done, explainPartial(commit(ctx, w, &done), done)
 }
 

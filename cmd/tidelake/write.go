@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,10 +22,12 @@ import (
 
 type writeFlags struct {
 	format, badRows, source, null, times, decimals string
-	commitEvery                                    int64
+	commitEvery, watermark                         int64
 	create, noHeader, dropUnknown                  bool
 	primaryKey, partitionBy, options               []string
 }
+
+const noWatermark = math.MinInt64 // Paimon's word for none
 
 var writeFormats = []string{"jsonl", "csv", "parquet", "debezium-json", "canal-json"}
 
@@ -62,6 +65,8 @@ Without --format the name of the file tells: .jsonl, .ndjson and .json, .csv,
 	fl := cmd.Flags()
 	fl.StringVar(&f.format, "format", "", strings.Join(writeFormats, ", ")+" (default by the file's name, else jsonl)")
 	fl.Int64Var(&f.commitEvery, "commit-every", 0, "commit after this many rows (default once, at the end)")
+	fl.Int64Var(&f.watermark, "watermark", noWatermark, "record with the last commit that the table is complete up to this event time, in epoch milliseconds")
+	fl.Lookup("watermark").DefValue = ""
 	fl.StringVar(&f.badRows, "bad-rows", "", "write malformed rows to this file, one JSON object each, and go on")
 	fl.BoolVar(&f.create, "create", false, "create the table if it is not there, as typed input (parquet, change events) describes it")
 	fl.StringSliceVar(&f.primaryKey, "primary-key", nil, "with --create: the key columns, where the input does not tell them")

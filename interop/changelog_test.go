@@ -151,7 +151,8 @@ func TestBothTellChangesOfOneTable(t *testing.T) {
 		t.Run(producer, func(t *testing.T) {
 			each(t, run.java, 5, func(w *world) {
 				w.draw(func(t *randomTable) bool {
-					return t.changelogs(producer) && t.options["changelog-producer.row-deduplicate"] == "" && !t.moves()
+					return t.changelogs(producer) && t.options["changelog-producer.row-deduplicate"] == "" && !t.moves() &&
+						!t.has(".sequence-group") // whose columns are told otherwise than they are stored: docs/changelogs.md
 				})
 				w.rand.maybe(2, "num-sorted-run.compaction-trigger", "2", "3")
 				w.create(w.half())

@@ -340,6 +340,25 @@ func TestDiffTakesTagsAndTimesAsVersions(t *testing.T) {
 	failsWith(t, err, table.ErrNotFound, "snapshot 4 has expired")
 }
 
+// The key is where it was. A delete in the partition that it came by would take
+// it from who keeps rows by key.
+func TestAKeyThatCameByAPartitionIsNoDifference(t *testing.T) {
+	const moving = `{"columns": [{"name": "k", "type": "INT"}, {"name": "p", "type": "INT"}, {"name": "v", "type": "STRING"}],
+		"primary-key": ["k"], "partition-by": ["p"], "options": {"bucket": "-1"}}`
+	tab := create(t, store.NewMem(), moving)
+	load(t, tab, `{"k":1,"p":1,"v":"a"}`, `{"k":2,"p":1,"v":"a"}`)
+	load(t, tab, `{"k":1,"p":2,"v":"a"}`, `{"k":1,"p":1,"v":"a"}`, `{"k":2,"p":3,"v":"b"}`)
+	newest, err := tab.Snapshots().LatestID(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := diffLines(tab, between(1, newest, table.ChangesDiff))
+	want := []string{`{"_kind":"-D","k":2,"p":1,"v":"b"}`, `{"_kind":"+I","k":2,"p":3,"v":"b"}`}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+}
+
 // Paimon's incremental reads do not go through changelogs of expired snapshots either.
 func TestIncrementalReadsSayThatLongLivedChangelogsAreForStreams(t *testing.T) {
 	tab := create(t, store.NewMem(), keyed, "changelog-producer=input", "changelog.num-retained.max=10", "snapshot.num-retained.min=1", "snapshot.num-retained.max=1")

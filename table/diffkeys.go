@@ -123,7 +123,8 @@ func (d *Diff) units(key bucketKey, before, after *versionFiles) (units []diffUn
 	s := &d.base
 	inBefore, inAfter := before.in(key), after.in(key)
 	_, chooses := s.engine.(mergeengine.Chooser)
-	leaveShared := chooses && len(s.merging.SequenceFields) == 0
+	// Where keys move, whether a key was there decides if its delete is told.
+	leaveShared := chooses && len(s.merging.SequenceFields) == 0 && !s.table.crossing()
 	all := slices.Clone(before.files[key])
 	for _, f := range after.files[key] {
 		if !inBefore[idOf(&f)] {

@@ -165,15 +165,25 @@ func (p *pairs) walk() {
 			}
 			older.row++
 		case order > 0:
-			p.pick(1, newer.kinds[newer.row])
+			p.pickNewer(false)
 			newer.row++
 		default:
 			if !p.same() {
-				p.pick(1, newer.kinds[newer.row])
+				p.pickNewer(!mergeengine.Retracts(older.kinds[older.row]))
 			}
 			older.row++
 			newer.row++
 		}
+	}
+}
+
+// pickNewer picks the newer row. A delete of a key that was not there is told, as
+// Paimon does, but not where keys move between partitions: there it may be all
+// that is left of a key that came by, and who keeps rows by key has it elsewhere.
+func (p *pairs) pickNewer(was bool) {
+	kind := p.sides[1].kinds[p.sides[1].row]
+	if was || !mergeengine.Retracts(kind) || !p.diff.base.table.crossing() {
+		p.pick(1, kind)
 	}
 }
 

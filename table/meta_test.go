@@ -35,7 +35,7 @@ func TestEveryConfigurationGivesTheModelsTable(t *testing.T) {
 	}
 	t.Cleanup(table.SetMinRangeRows(3)) // or no table here were cut by key ranges
 	t.Cleanup(table.SetJudgeAfter(5))
-	cases, first := setting(t, "TIDELAKE_META_CASES", 300/slow), setting(t, "TIDELAKE_META_SEED", 1)
+	cases, first := setting(t, "TIDELAKE_META_CASES", 210/slow), setting(t, "TIDELAKE_META_SEED", 1)
 	for lane := range uint64(4) {
 		t.Run(strconv.FormatUint(lane, 10), func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package table_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -148,6 +149,42 @@ func TestWatermarksOfCommitsEndPeriodsOfTags(t *testing.T) {
 	}
 	newest, err := tab.Snapshots().Latest(ctx)
 	if err != nil || newest.Watermark == nil || *newest.Watermark != at("2026-01-31 14:05") {
+		t.Errorf("newest is %+v: %v", newest, err)
+	}
+}
+
+// Another goroutine knows how far the input is. The race detector watches.
+func TestAWatermarkComesWhileTheWriterTakesUpASchema(t *testing.T) {
+	st := store.NewMem()
+	tab := create(t, st, keyed)
+	w := newWriter(t, tab, "")
+	set := make(chan int64)
+	go func() {
+		defer close(set)
+		for millis := range int64(2000) {
+			w.SetWatermark(millis)
+			if millis%100 == 0 {
+				set <- millis
+			}
+		}
+	}()
+	for millis := range set {
+		alter(t, st, fmt.Sprintf("add c%d INT", millis))
+		if err := write(t, w, tab, `{"k":1,"v":"a"}`); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.CommitNext(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := write(t, w, tab, `{"k":1,"v":"z"}`); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.CommitNext(ctx); err != nil {
+		t.Fatal(err)
+	}
+	newest, err := tab.Snapshots().Latest(ctx)
+	if err != nil || newest.Watermark == nil || *newest.Watermark != 1999 {
 		t.Errorf("newest is %+v: %v", newest, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/manifest"
@@ -23,9 +24,11 @@ type Committer struct {
 	newest *newestSchema
 	user   string
 
-	mu        sync.Mutex
-	next      int64  // next identifier, 0 while unknown
-	watermark *int64 // of commits to come, nil: that of the snapshot before
+	mu   sync.Mutex
+	next int64 // next identifier, 0 while unknown
+	// watermark of commits to come, nil: that of the snapshot before. A writer's
+	// next committer shares it.
+	watermark *atomic.Pointer[int64]
 	// published is told the ids and the files of every commit.
 	published func(ids []int64, msgs []CommitMessage, whole bool)
 	// lost is told the compactions that came too late.
@@ -58,7 +61,7 @@ func (t *Table) NewCommitter(_ context.Context, user string) (*Committer, error)
 	if err != nil {
 		return nil, t.wrap("open committer", err)
 	}
-	c := &Committer{table: t, inner: inner, newest: newest, user: user, tags: tags,
+	c := &Committer{table: t, inner: inner, newest: newest, user: user, tags: tags, watermark: new(atomic.Pointer[int64]),
 		expiry: commitExpiry{on: !t.options.WriteOnly}}
 	if fresh {
 		c.next = 1
@@ -74,11 +77,7 @@ func (c *Committer) User() string { return c.user }
 // watermark so far, so an earlier one changes nothing, and one that no commit
 // follows is not recorded. Tags of tag.automatic-creation=watermark are made by
 // it, and ScanOptions.Watermark and StreamOptions.UntilWatermark go by it.
-func (c *Committer) SetWatermark(millis int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.watermark = &millis
-}
+func (c *Committer) SetWatermark(millis int64) { c.watermark.Store(&millis) }
 
 // NextIdentifier is the identifier after the newest one that this user
 // committed, 1 for a new user.
@@ -185,7 +184,7 @@ func (c *Committer) compactAfter(ctx context.Context, op string, identifier int6
 // fill checks messages, which may have come from elsewhere, and puts them
 // among the changes of a commit.
 func (c *Committer) fill(ctx context.Context, changes *snapshot.Changes, msgs []CommitMessage, overwrite bool) error {
-	changes.Watermark = c.watermark
+	changes.Watermark = c.watermark.Load()
 	for i := range msgs {
 		if err := errors.Join(c.table.checkMessage(&msgs[i]), c.table.checkAssigned(&msgs[i], overwrite), c.table.checkPlaced(&msgs[i], overwrite)); err != nil {
 			return err

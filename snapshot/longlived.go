@@ -47,7 +47,7 @@ func (c *Chain) KeepChangelog(ctx context.Context, s *Snapshot) error {
 func (c *Chain) IDs(ctx context.Context) ([]int64, error) { return c.ids(ctx) }
 
 // Began tells readers that the chain, or what is kept of expired snapshots,
-// begins with id now. It is a hint, and a failure to leave it is none of expiry.
+// begins with id now. It is a hint, and a failure to leave it is no error.
 func (c *Chain) Began(ctx context.Context, changelogs bool, id int64) {
 	dir := c.dir()
 	if changelogs {

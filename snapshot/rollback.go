@@ -2,10 +2,8 @@ package snapshot
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // EachFrom calls f with the ids of the snapshots from one on, the newest first.
@@ -40,25 +38,14 @@ func (c *Chain) SetLatest(ctx context.Context) error {
 	return err
 }
 
-// SetEarliest writes the hint at the oldest snapshot.
-func (c *Chain) SetEarliest(ctx context.Context, id int64) { c.writeHint(ctx, earliestHint, id) }
-
 // CutChangelogs deletes the changelogs after a snapshot that outlived their own,
 // the newest first, and corrects the hint at the newest: -1 is Paimon's word for
 // none.
 func (c *Chain) CutChangelogs(ctx context.Context, last int64) error {
-	dir := c.root + "changelog"
-	var ids []int64
-	for info, err := range c.st.List(ctx, dir) {
-		if err != nil {
-			return fmt.Errorf("list changelogs: %w", err)
-		}
-		digits, ok := strings.CutPrefix(info.Name, "changelog-")
-		if id, err := strconv.ParseInt(digits, 10, 64); ok && err == nil && !info.Dir {
-			ids = append(ids, id)
-		}
+	ids, err := c.LongLivedIDs(ctx)
+	if err != nil {
+		return err
 	}
-	slices.Sort(ids)
 	kept := slices.IndexFunc(ids, func(id int64) bool { return id > last })
 	if kept < 0 {
 		return nil
@@ -67,11 +54,11 @@ func (c *Chain) CutChangelogs(ctx context.Context, last int64) error {
 	if kept > 0 {
 		newest = ids[kept-1]
 	}
-	if err := c.st.Write(ctx, dir+"/"+latestHint, strconv.AppendInt(nil, newest, 10)); err != nil {
+	if err := c.st.Write(ctx, c.changelogDir()+"/"+latestHint, strconv.AppendInt(nil, newest, 10)); err != nil {
 		return err
 	}
 	for _, id := range slices.Backward(ids[kept:]) {
-		if err := c.st.Delete(ctx, dir+"/changelog-"+strconv.FormatInt(id, 10)); err != nil {
+		if err := c.st.Delete(ctx, c.LongLivedPath(id)); err != nil {
 			return err
 		}
 	}

@@ -98,7 +98,7 @@ func (t *Table) settleEarliest(ctx context.Context, begin, first int64, from *sn
 	if below := max(min(ours, first), theirs); below > begin {
 		return t.chain.Expiring(ctx, below)
 	}
-	t.chain.SetEarliest(ctx, begin)
+	t.chain.Began(ctx, false, begin)
 	return nil
 }
 

@@ -95,6 +95,6 @@ func (t *Table) revive(ctx context.Context, at *snapshot.Snapshot) error {
 	if err := t.store.CreateIfAbsent(ctx, t.chain.Path(at.ID), at.Marshal()); err != nil {
 		return fmt.Errorf("bring snapshot %d back: %w", at.ID, err)
 	}
-	t.chain.SetEarliest(ctx, at.ID)
+	t.chain.Began(ctx, false, at.ID)
 	return nil
 }

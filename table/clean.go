@@ -72,9 +72,8 @@ type cleaner struct {
 
 func (c *cleaner) run(ctx context.Context) error {
 	for _, root := range c.table.options.ExternalPaths {
-		if !c.table.settings.AllowOutsideRoots && !inside(c.table.store.URL(), root) {
-			return &fault.Error{Class: fault.ErrInvalid, File: root, Detail: "the table declares an external path outside its directory",
-				Hint: "allow it with AllowOutsideRoots, or --allow-outside-roots on the command line"}
+		if err := c.table.checkRoot(root, root, "declares"); err != nil {
+			return err
 		}
 	}
 	// What cannot be read has to show before the first file goes.
@@ -225,7 +224,7 @@ func (c *cleaner) used(ctx context.Context, name func(string)) error {
 // usedBy tells what branches name. Each manifest is read once, and whatever it
 // mentions counts.
 func (c *cleaner) usedBy(ctx context.Context, branches []*snapshot.Chain, name func(string)) error {
-	read := map[string]bool{}
+	seen := map[string]bool{}
 	for _, b := range branches {
 		there, err := hasSchema(ctx, c.table.store, b)
 		if err != nil {
@@ -235,44 +234,31 @@ func (c *cleaner) usedBy(ctx context.Context, branches []*snapshot.Chain, name f
 			return fault.Corrupt(b.Root()+"schema", "branch "+b.Branch()+" has no schema, so nobody knows what it needs", nil)
 		}
 		err = eachRoot(ctx, b, func(s *snapshot.Snapshot, kind rootKind, _ bool) error {
-			return c.namedBy(ctx, s, kind, read, name)
+			return c.namedBy(ctx, s, kind, seen, name)
 		})
 		if err != nil {
 			return &fault.Error{Err: fmt.Errorf("branch %s: %w", b.Branch(), err), Detail: "not everything that may name a file could be read, so nothing was deleted",
 				Hint: "an expiry that was broken off is finished by the next one: expire first, then clean; Check tells what is lost"}
 		}
 	}
+	for n := range seen {
+		name(n)
+	}
 	return nil
 }
 
-func (c *cleaner) namedBy(ctx context.Context, s *snapshot.Snapshot, kind rootKind, read map[string]bool, name func(string)) error {
-	names, outlived := map[string]bool{}, kind == rootChangelog
-	if err := c.table.nameMetadata(ctx, s, kind, names); err != nil {
-		return err
-	}
-	for n := range names {
-		name(n)
-	}
-	for _, list := range []string{s.BaseManifestList, s.DeltaManifestList, s.ChangelogManifestList} {
-		if list == "" || read[list] || list == s.ChangelogManifestList && kind == rootTag {
-			continue
+// namedBy tells what a root names of lists and data, and adds the rest, and the
+// manifests that were read, to what was seen.
+func (c *cleaner) namedBy(ctx context.Context, s *snapshot.Snapshot, kind rootKind, seen map[string]bool, name func(string)) error {
+	err := c.table.eachList(ctx, s, kind, func(list string, metas []manifest.Meta) error {
+		name(list)
+		for i := range metas {
+			name(metas[i].Name)
 		}
-		metas, err := c.table.manifest.ReadList(ctx, list)
-		if isNotFound(err) && (outlived || list == s.ChangelogManifestList) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		var fresh []manifest.Meta
-		for _, m := range metas {
-			if !read[m.Name] {
-				fresh = append(fresh, m)
-			}
-		}
-		for f, err := range c.table.manifest.Scan(ctx, fresh, nil) {
-			if isNotFound(err) && outlived {
-				break // the rest of a changelog whose data went with its snapshot
+		metas = slices.DeleteFunc(metas, func(m manifest.Meta) bool { return seen[m.Name] })
+		for f, err := range c.table.manifest.Scan(ctx, metas, nil) {
+			if isNotFound(err) && kind == rootChangelog {
+				return nil // the rest of a changelog whose data went with its snapshot
 			}
 			if err != nil {
 				return err
@@ -282,10 +268,13 @@ func (c *cleaner) namedBy(ctx context.Context, s *snapshot.Snapshot, kind rootKi
 				name(extra)
 			}
 		}
-		read[list] = true
-		for _, m := range fresh {
-			read[m.Name] = true
+		for i := range metas {
+			seen[metas[i].Name] = true
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	return nil
+	return c.table.nameBeside(ctx, s, kind, seen)
 }

@@ -3,7 +3,6 @@ package table
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/tidelake/tidelake/manifest"
@@ -166,6 +165,5 @@ func (t *Table) tagged(ctx context.Context) ([]*snapshot.Snapshot, error) {
 	for i, tag := range tags {
 		out[i] = &tag.Snapshot
 	}
-	slices.SortStableFunc(out, func(a, b *snapshot.Snapshot) int { return int(min(max(a.ID-b.ID, -1), 1)) })
 	return out, nil
 }

@@ -68,26 +68,45 @@ func (e *expirer) nameHeld(ctx context.Context, tags []*snapshot.Snapshot, keep 
 }
 
 // nameMetadata adds what a root needs beside data files: lists, manifests, index
-// files, statistics. A tag needs no changelog. Of a changelog that outlived its
-// snapshot much may be gone; so may that of a branch's first snapshot.
+// files, statistics.
 func (t *Table) nameMetadata(ctx context.Context, s *snapshot.Snapshot, kind rootKind, names map[string]bool) error {
-	outlived := kind == rootChangelog
+	err := t.eachList(ctx, s, kind, func(list string, metas []manifest.Meta) error {
+		names[list] = true
+		for i := range metas {
+			names[metas[i].Name] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return t.nameBeside(ctx, s, kind, names)
+}
+
+// eachList reads the manifest lists that a root needs. A tag needs no changelog.
+// Of a changelog that outlived its snapshot much may be gone, and so may that of a
+// branch's first snapshot: such a list is empty.
+func (t *Table) eachList(ctx context.Context, s *snapshot.Snapshot, kind rootKind, do func(list string, metas []manifest.Meta) error) error {
 	for _, list := range []string{s.BaseManifestList, s.DeltaManifestList, s.ChangelogManifestList} {
 		if list == "" || list == s.ChangelogManifestList && kind == rootTag {
 			continue
 		}
-		names[list] = true
 		metas, err := t.manifest.ReadList(ctx, list)
-		if isNotFound(err) && (outlived || list == s.ChangelogManifestList) {
-			continue
+		if isNotFound(err) && (kind == rootChangelog || list == s.ChangelogManifestList) {
+			metas, err = nil, nil
+		}
+		if err == nil {
+			err = do(list, metas)
 		}
 		if err != nil {
 			return err
 		}
-		for i := range metas {
-			names[metas[i].Name] = true
-		}
 	}
+	return nil
+}
+
+// nameBeside adds what a root needs beside data: statistics and index files.
+func (t *Table) nameBeside(ctx context.Context, s *snapshot.Snapshot, kind rootKind, names map[string]bool) error {
 	if s.Statistics != "" {
 		names[s.Statistics] = true
 	}
@@ -95,7 +114,7 @@ func (t *Table) nameMetadata(ctx context.Context, s *snapshot.Snapshot, kind roo
 		return nil
 	}
 	entries, err := t.manifest.ReadIndex(ctx, s.IndexManifest)
-	if isNotFound(err) && outlived {
+	if isNotFound(err) && kind == rootChangelog {
 		return nil
 	}
 	if err != nil {

@@ -37,6 +37,16 @@ func (l fileLocation) of(ctx context.Context, f *manifest.DataFile) (store.Store
 	return l.external.open(ctx, *f.ExternalPath)
 }
 
+// checkRoot refuses an external root outside the table's directory unless that
+// is allowed. how says what the table does with it, and file what is asked for.
+func (t *Table) checkRoot(root, file, how string) error {
+	if t.settings.AllowOutsideRoots || inside(t.store.URL(), root) {
+		return nil
+	}
+	return &fault.Error{Class: fault.ErrInvalid, File: file, Detail: "the table " + how + " an external path outside its directory",
+		Hint: "allow it with AllowOutsideRoots, or --allow-outside-roots on the command line"}
+}
+
 // externalFiles opens the declared external roots, each once. Runs that are
 // read beside each other share it.
 type externalFiles struct {
@@ -57,9 +67,8 @@ func (e *externalFiles) open(ctx context.Context, url string) (store.Store, stri
 		if err := store.CheckKey(key); err != nil {
 			return nil, "", fault.Corrupt(url, "the manifest names a file outside the declared external path", err)
 		}
-		if !t.settings.AllowOutsideRoots && !inside(t.store.URL(), root) {
-			return nil, "", &fault.Error{Class: fault.ErrInvalid, File: url, Detail: "the table keeps data in an external path outside its directory",
-				Hint: "allow it with AllowOutsideRoots, or --allow-outside-roots on the command line"}
+		if err := t.checkRoot(root, url, "keeps data in"); err != nil {
+			return nil, "", err
 		}
 		st := e.roots[root]
 		if st == nil {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tidelake/tidelake/internal/rowjson"
 	"github.com/tidelake/tidelake/internal/rowjson/literal"
 	"github.com/tidelake/tidelake/table"
 )
@@ -81,17 +80,7 @@ func (w *world) system(name string, o table.ScanOptions) []string {
 	ctx := context.Background()
 	s, err := w.open().System(ctx, name, o)
 	w.must(err)
-	enc, err := rowjson.NewEncoder(s.Fields())
-	w.must(err)
-	var lines []string
-	for rec, err := range s.Batches(ctx) {
-		w.must(err)
-		w.must(enc.Bind(rec))
-		for r := range int(rec.NumRows()) {
-			lines = append(lines, string(enc.AppendRow(nil, r)))
-		}
-	}
-	return lines
+	return w.lines(s.Fields(), s.Batches(ctx))
 }
 
 var (

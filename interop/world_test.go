@@ -5,12 +5,14 @@ package interop
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/tidelake/tidelake/catalog"
 	"github.com/tidelake/tidelake/internal/rowjson"
@@ -140,17 +142,21 @@ func (w *world) rows(o table.ScanOptions) []string {
 	ctx := context.Background()
 	s, err := w.open().Scan(ctx, o)
 	w.must(err)
-	enc, err := rowjson.NewEncoder(s.Fields())
+	return sorted(w.lines(s.Fields(), s.Batches(ctx)))
+}
+
+// lines are rows as JSON, in the order in which they come.
+func (w *world) lines(fields []schema.Field, batches iter.Seq2[arrow.RecordBatch, error]) (lines []string) {
+	w.t.Helper()
+	enc, err := rowjson.NewEncoder(fields)
 	w.must(err)
-	var lines []string
-	for rec, err := range s.Batches(ctx) {
+	for rec, err := range batches {
 		w.must(err)
 		w.must(enc.Bind(rec))
 		for r := range int(rec.NumRows()) {
 			lines = append(lines, string(enc.AppendRow(nil, r)))
 		}
 	}
-	slices.Sort(lines)
 	return lines
 }
 

@@ -16,12 +16,7 @@ import (
 
 // TestGoldenBranchesReadAsJavaReadsThem reads every branch that real Paimon made.
 func TestGoldenBranchesReadAsJavaReadsThem(t *testing.T) {
-	dir := golden(t)
-	c, err := catalog.Open(t.Context(), filepath.Join(dir, "warehouse"), table.Settings{}, table.Components{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	dir, c := goldenCatalog(t)
 	files, err := filepath.Glob(filepath.Join(dir, "cases", "*", "expected-branch-*.jsonl"))
 	if err != nil || len(files) < 2 {
 		t.Fatal(files, err)

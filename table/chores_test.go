@@ -198,16 +198,7 @@ func (c *chore) faulty(t *testing.T, st store.Store, rows map[int64][]string, k 
 	defer stop()
 	hit := false
 	tab := openOn(t, st)
-	calls := storetest.Faulty(st, func(op storetest.Op) storetest.Outcome {
-		switch {
-		case op.N == k:
-			hit = true
-			return f.outcome(stop)
-		case k < op.N && op.N <= k+f.silence:
-			return storetest.Outcome{Fail: errSlow}
-		}
-		return storetest.Outcome{}
-	})
+	calls := f.from(st, k, &hit, stop)
 	w, _ := world(t)
 	w.Clock = func() time.Time { return time.Now().Add(48 * time.Hour) }
 	sick, err := table.Open(live, calls, "db.t", table.Settings{Parallel: 1}, w)

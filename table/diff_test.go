@@ -65,12 +65,7 @@ func between(from, to int64, mode table.ChangeMode) table.ScanOptions {
 // TestGoldenIncrementalReads compares incremental reads of tables that real
 // Paimon wrote with what it read itself.
 func TestGoldenIncrementalReads(t *testing.T) {
-	dir := golden(t)
-	c, err := catalog.Open(ctx, filepath.Join(dir, "warehouse"), table.Settings{}, table.Components{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	dir, c := goldenCatalog(t)
 	files, err := filepath.Glob(filepath.Join(dir, "cases", "*", "queries.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)

@@ -2,7 +2,6 @@ package table_test
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -69,12 +68,7 @@ func lawful(t *testing.T, tab *table.Table, from, to int64) {
 // TestADiffMakesTheNewerVersionOfTheOlderOne goes through all tables of real
 // Paimon, with all engines, deletion vectors and kinds of buckets.
 func TestADiffMakesTheNewerVersionOfTheOlderOne(t *testing.T) {
-	dir := golden(t)
-	c, err := catalog.Open(ctx, filepath.Join(dir, "warehouse"), table.Settings{}, table.Components{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	_, c := goldenCatalog(t)
 	names, err := c.Tables(ctx, "fx")
 	if err != nil {
 		t.Fatal(err)

@@ -288,16 +288,7 @@ func (r *faultRun) faulty(t *testing.T, k int64, f faultKind) bool {
 	live, stop := context.WithCancel(ctx)
 	defer stop()
 	hit := false
-	sick := storetest.Faulty(below, func(op storetest.Op) storetest.Outcome {
-		switch {
-		case op.N == k:
-			hit = true
-			return f.outcome(stop)
-		case k < op.N && op.N <= k+f.silence:
-			return storetest.Outcome{Fail: errSlow}
-		}
-		return storetest.Outcome{}
-	})
+	sick := f.from(below, k, &hit, stop)
 	parts, _ := world(t)
 	tab, err := table.Open(live, sick, "db.t", table.Settings{Parallel: 1}, parts)
 	if err == nil {
@@ -390,6 +381,21 @@ type faultKind struct {
 	unheard bool  // what was done is not known
 	silence int64 // calls after it that fail as well
 	outcome func(stop func()) storetest.Outcome
+}
+
+// from is a store whose k-th call goes wrong, after which hit is true. stop
+// cancels the work.
+func (f *faultKind) from(st store.Store, k int64, hit *bool, stop func()) store.Store {
+	return storetest.Faulty(st, func(op storetest.Op) storetest.Outcome {
+		switch {
+		case op.N == k:
+			*hit = true
+			return f.outcome(stop)
+		case k < op.N && op.N <= k+f.silence:
+			return storetest.Outcome{Fail: errSlow}
+		}
+		return storetest.Outcome{}
+	})
 }
 
 var errSlow = errors.New("503 slow down")

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -150,12 +149,7 @@ func never() int64 { return 0 }
 // TestAFullChangelogFitsTheTablesOfJava goes through all tables of real Paimon
 // that have no changelog of their own, with all engines and kinds of buckets.
 func TestAFullChangelogFitsTheTablesOfJava(t *testing.T) {
-	dir := golden(t)
-	c, err := catalog.Open(ctx, filepath.Join(dir, "warehouse"), table.Settings{}, table.Components{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	_, c := goldenCatalog(t)
 	names, err := c.Tables(ctx, "fx")
 	if err != nil {
 		t.Fatal(err)

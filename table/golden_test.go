@@ -44,6 +44,18 @@ func golden(t testing.TB) string {
 	return dir
 }
 
+// goldenCatalog is golden, and the catalog of its tables in database fx.
+func goldenCatalog(t testing.TB) (dir string, c *catalog.Catalog) {
+	t.Helper()
+	dir = golden(t)
+	c, err := catalog.Open(ctx, filepath.Join(dir, "warehouse"), table.Settings{}, table.Components{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return dir, c
+}
+
 var unpackedDir string // removed when the tests are done
 
 func TestMain(m *testing.M) {
@@ -96,12 +108,7 @@ func unpack(r io.Reader, h *tar.Header, to string) error {
 // TestGoldenTablesReadAsJavaReadsThem reads every table that real Paimon wrote.
 func TestGoldenTablesReadAsJavaReadsThem(t *testing.T) {
 	ctx := context.Background()
-	dir := golden(t)
-	c, err := catalog.Open(ctx, filepath.Join(dir, "warehouse"), table.Settings{}, table.Components{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	dir, c := goldenCatalog(t)
 	names, err := c.Tables(ctx, "fx")
 	if err != nil || len(names) < 100 {
 		t.Fatalf("%d tables, %v", len(names), err)

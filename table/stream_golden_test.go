@@ -123,12 +123,7 @@ func linesOfFile(t *testing.T, file string) []string {
 // streams of real Paimon, which sorts the rows of a snapshot but for those of one key.
 func TestStreamsTellWhatJavaStreams(t *testing.T) {
 	ctx := context.Background()
-	dir := golden(t)
-	c, err := catalog.Open(ctx, filepath.Join(dir, "warehouse"), table.Settings{}, table.Components{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	dir, c := goldenCatalog(t)
 	names, err := c.Tables(ctx, "fx")
 	if err != nil {
 		t.Fatal(err)

@@ -11,12 +11,7 @@ import (
 
 // TestGoldenTagsReadAsJavaReadsThem reads every tag that real Paimon made.
 func TestGoldenTagsReadAsJavaReadsThem(t *testing.T) {
-	dir := golden(t)
-	c, err := catalog.Open(t.Context(), filepath.Join(dir, "warehouse"), table.Settings{}, table.Components{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	dir, c := goldenCatalog(t)
 	files, err := filepath.Glob(filepath.Join(dir, "cases", "*", "expected-tag-*.jsonl"))
 	if err != nil || len(files) < 2 {
 		t.Fatal(files, err)

@@ -34,13 +34,15 @@ var sameUnknown = cmp.Comparer(func(a, b Unknown) bool {
 
 // fuzzRead feeds a reader; what it takes must survive being written.
 func fuzzRead[T any](f *testing.F, kind string, c *codec[T], again func(t *testing.T, m *IO, v []T) ([]T, error)) {
+	var last []byte
 	for _, j := range javaFiles(f, kind) {
 		if len(partitionsOf(j.table)) == 0 {
 			f.Add(j.data)
-			for _, b := range unknownFields(j.data) {
-				f.Add(b)
-			}
+			last = j.data
 		}
+	}
+	for _, b := range unknownFields(last) {
+		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := c.read("f", data, 0, nil)

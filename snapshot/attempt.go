@@ -295,6 +295,11 @@ func (c *Committer) write(ctx context.Context, p *pending, files []manifest.Entr
 	if b := p.base.snapshot; b != nil {
 		o.schemaID = max(o.schemaID, b.SchemaID) // schemas are never taken back
 	}
+	if p.kind == Compact && c.cfg.Compacts != nil {
+		if err := c.cfg.Compacts(ctx, o.schemaID); err != nil {
+			return nil, nil, err
+		}
+	}
 	statistics, err := c.inheritStatistics(ctx, p.base, o.schemaID)
 	if err != nil {
 		return nil, nil, err

@@ -35,6 +35,9 @@ type Config struct {
 	// once per attempt and must not list. Default: starts at Schema.ID and
 	// probes for the next ids, which is one request when there is none.
 	LatestSchemaID func(context.Context) (int64, error)
+	// Compacts is an error where compactions made under Schema do not fit the
+	// schema of an id, which is the newest: they are refused then. Default: all do.
+	Compacts func(ctx context.Context, schemaID int64) error
 	// Expired tells whether a partition has outlived the table's retention. It
 	// only makes the message of a conflict clearer. Default: none has.
 	Expired func(partition []byte) bool

@@ -17,8 +17,9 @@ type ChangeMode string
 
 // The ways to find changes.
 const (
-	// ChangesAuto is ChangesDiff between two tags, else ChangesChangelog where
-	// the table has a changelog producer and ChangesDelta where it has none.
+	// ChangesAuto is ChangesDiff between two tags, else, for each snapshot,
+	// ChangesChangelog where the table had a changelog producer then and
+	// ChangesDelta where it had none.
 	ChangesAuto ChangeMode = "auto"
 	// ChangesDelta: rows as they were written, commit by commit; compactions and
 	// overwrites are left out.
@@ -78,12 +79,13 @@ type stretch struct {
 	before   *snapshot.Snapshot // the version at from, nil before the first one; for ChangesDiff only
 	after    *snapshot.Snapshot // the version at to, nil when nothing can have changed
 	mode     ChangeMode
+	auto     bool // each snapshot by the changelog producer that it was made under
 }
 
 // stretchOf finds the snapshots of a Between. The rules are Paimon's (streaming
 // format, section 8.5).
 func (t *Table) stretchOf(ctx context.Context, b *Between) (*stretch, error) {
-	s := &stretch{mode: t.changeMode(b)}
+	s := &stretch{mode: t.changeMode(b), auto: b.Mode == "" || b.Mode == ChangesAuto}
 	if err := b.check(); err != nil {
 		return nil, err
 	}

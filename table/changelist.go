@@ -2,14 +2,52 @@ package table
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
+	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/schema"
+	"github.com/tidelake/tidelake/snapshot"
 )
 
 // A snapshot tells in two manifest lists what its commit changed: the delta,
 // files that came and went, and the changelog, files that hold how rows were
 // before and after. Streams and incremental reads read files of such a list as
 // they are: every stored row, with its kind, never merged.
+
+// toldBy is the list that tells the changes of a snapshot, "" for none, under the
+// options of the snapshot's own schema: the table may have begun, or ceased, to
+// write changelogs since. waiting says that rows that wait for their bucket are
+// told as well; where there are changelogs they are told later.
+func toldBy(s *snapshot.Snapshot, then *schema.Options) (list string, waiting bool) {
+	switch producer := then.ChangelogProducer; {
+	case producer == "none" && s.CommitKind == snapshot.Append:
+		return s.DeltaManifestList, true
+	case producer == "none":
+		return "", false
+	case producer == "input" && s.CommitKind == snapshot.Append && s.ChangelogManifestList == "":
+		return s.DeltaManifestList, false // of a writer that did not know of the producer yet
+	}
+	return s.ChangelogManifestList, false
+}
+
+// tellsAs refuses compactions of this table where another schema tells changes in
+// another way: what rows they take out of level 0 nobody would tell.
+func (t *Table) tellsAs(ctx context.Context, id int64) error {
+	e := &fault.Error{Class: fault.ErrConflict, Hint: "open the table again"}
+	then, err := t.schemas.options(ctx, id)
+	switch {
+	case errors.Is(err, fault.ErrInvalid), errors.Is(err, fault.ErrUnsupported): // which ends writers, too
+		e.Err = err
+	case err != nil || then.ChangelogProducer == t.options.ChangelogProducer:
+		return err
+	default:
+		e.Detail = fmt.Sprintf("changelog-producer was altered from %s to %s since the table was opened, so the compaction does not tell what it must",
+			t.options.ChangelogProducer, then.ChangelogProducer)
+	}
+	return e
+}
 
 // changeSplits are the files that a manifest list of the scan's snapshot adds, one split a
 // bucket, in the order of partition and bucket. Files are in the order in which they were

@@ -52,7 +52,7 @@ func (t *Table) NewCommitter(_ context.Context, user string) (*Committer, error)
 	newest := &newestSchema{files: t.schemas, clock: t.world.Clock, id: t.schema.ID}
 	inner, err := snapshot.NewCommitter(snapshot.Config{
 		Store: t.store, Branch: t.branch, Manifest: t.manifest, Schema: t.schema, Options: t.options, User: user, NewUser: fresh,
-		Clock: t.world.Clock, Sleep: t.world.Sleep, Rand: t.world.Rand, LatestSchemaID: newest.latest,
+		Clock: t.world.Clock, Sleep: t.world.Sleep, Rand: t.world.Rand, LatestSchemaID: newest.latest, Compacts: t.tellsAs,
 	})
 	if err != nil {
 		return nil, t.wrap("open committer", err)

@@ -40,6 +40,19 @@ func (c *Committer) commitCompactions(ctx context.Context, identifier int64, msg
 	return nil, lost, nil
 }
 
+// outdated says that compactions are lost because the table tells changes in
+// another way since it was opened.
+func (c *Committer) outdated(ctx context.Context) error {
+	id, err := c.newest.latest(ctx)
+	if err != nil {
+		return err
+	}
+	if s := c.inner.Newest(); s != nil {
+		id = max(id, s.SchemaID)
+	}
+	return c.table.tellsAs(ctx, id)
+}
+
 // bringRows tells that there is more in messages than compactions.
 func bringRows(msgs []CommitMessage) bool {
 	return slices.ContainsFunc(msgs, func(m CommitMessage) bool { return m.bringsRows() })

@@ -112,6 +112,9 @@ func (j *compactJob) run(ctx context.Context) error {
 		}
 		j.report.Overtaken += len(j.lost)
 		j.lost = nil
+		if err := j.commits.outdated(ctx); err != nil {
+			return err
+		}
 		if tasks, err = j.table.planCompaction(ctx, j.options, func(key bucketKey) bool { return again[key] }); err != nil {
 			return err
 		}

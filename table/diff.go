@@ -75,7 +75,8 @@ func (d *Diff) narrowed(fields []schema.Field, filter predicate.Expr) (*Diff, er
 	return &Diff{base: *base, stretch: d.stretch, columns: d.columns}, nil
 }
 
-// Mode is where the changes are taken from, never ChangesAuto.
+// Mode is where the changes are taken from, never ChangesAuto: where that goes by
+// each snapshot's producer, it is what the table's present one says.
 func (d *Diff) Mode() ChangeMode { return d.stretch.mode }
 
 // Snapshots are the ids of both versions: changes are those behind from, up to
@@ -169,17 +170,23 @@ func (d *Diff) list(ctx context.Context, s *Scan, id int64) (splits []Split, err
 		}
 		return nil, err
 	}
-	list := ""
+	list, waiting := "", s.table.options.ChangelogProducer == "none"
 	switch {
+	case s.snapshot.CommitKind == snapshot.Overwrite:
+	case d.stretch.auto:
+		then, err := s.table.schemas.options(ctx, s.snapshot.SchemaID)
+		if err != nil {
+			return nil, err
+		}
+		list, waiting = toldBy(s.snapshot, then)
 	case d.stretch.mode == ChangesDelta && s.snapshot.CommitKind == snapshot.Append:
 		list = s.snapshot.DeltaManifestList
-	case d.stretch.mode == ChangesChangelog && s.snapshot.CommitKind != snapshot.Overwrite:
+	case d.stretch.mode == ChangesChangelog:
 		list = s.snapshot.ChangelogManifestList
 	}
 	if list == "" {
 		return nil, nil
 	}
-	waiting := s.table.options.ChangelogProducer == "none"
 	return s.changeSplits(ctx, list, func(e *manifest.Entry) bool { return e.Bucket >= 0 || waiting })
 }
 

@@ -57,7 +57,6 @@ func (r *streamRun) plan(snap *snapshot.Snapshot, at position) ([]streamRead, er
 	if at.full {
 		return s.planFull(ctx, snap, at.since)
 	}
-	// The table may have begun, or ceased, to write changelogs since.
 	then, err := s.table.schemas.options(ctx, snap.SchemaID)
 	if err != nil {
 		return nil, err
@@ -71,13 +70,8 @@ func (r *streamRun) plan(snap *snapshot.Snapshot, at position) ([]streamRead, er
 	if s.options.FullChangelog {
 		return r.planImages(snap)
 	}
-	if then.ChangelogProducer != "none" {
-		return s.planList(ctx, snap, snap.ChangelogManifestList, false)
-	}
-	if snap.CommitKind != snapshot.Append {
-		return nil, nil
-	}
-	return s.planList(ctx, snap, snap.DeltaManifestList, true)
+	list, waiting := toldBy(snap, then)
+	return s.planList(ctx, snap, list, waiting)
 }
 
 // planList reads the rows of the files that a manifest list adds, with waiting

@@ -100,7 +100,7 @@ func (p *rowPacker) release() {
 func (p *rowPacker) complete(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
 	rec.Retain()
 	if p.held != nil {
-		whole, err := joined([]arrow.RecordBatch{p.held, rec}, p.alloc)
+		whole, err := joinBatches([]arrow.RecordBatch{p.held, rec}, p.alloc)
 		rec.Release()
 		p.release()
 		if err != nil {

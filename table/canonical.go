@@ -323,11 +323,3 @@ func fillNulls(col, cell arrow.Array, mem memory.Allocator) (arrow.Array, error)
 	}
 	return take.Array(both, pick, mem)
 }
-
-func releaseAll(cols []arrow.Array) {
-	for _, c := range cols {
-		if c != nil {
-			c.Release()
-		}
-	}
-}

@@ -3,7 +3,6 @@ package table
 import (
 	"context"
 	"errors"
-	"io"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -221,7 +220,7 @@ func (s *Scan) eachPosition(ctx context.Context, split Split, visit func(rec arr
 	defer r.release()
 	for _, group := range r.groups() {
 		run := r.newRun(ctx, group[0], false, s.options.BatchRows)
-		run.places = &places{number: map[string]int64{run.Name(): 0}} // so that a place is a position
+		run.places = &places{number: map[string]int{run.Name(): 0}} // so that a place is a position
 		err := eachBatch(run, func(rec arrow.RecordBatch) error {
 			wide, err := r.widen(rec)
 			if err != nil {
@@ -236,23 +235,6 @@ func (s *Scan) eachPosition(ctx context.Context, split Split, visit func(rec arr
 		}
 	}
 	return nil
-}
-
-func eachBatch(run *fileRun, visit func(arrow.RecordBatch) error) error {
-	for {
-		rec, err := run.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = visit(rec)
-		rec.Release()
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // selected are some rows of a wide batch, projected to the scan's columns.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -299,20 +298,10 @@ func (c *checker) decode(ctx context.Context, e manifest.Entry, changelog bool) 
 			return 0, err
 		}
 	}
-	for {
-		rec, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			return walk.rows, walk.end()
-		}
-		if err != nil {
-			return walk.rows, err
-		}
-		err = walk.batch(rec)
-		rec.Release()
-		if err != nil {
-			return walk.rows, err
-		}
+	if err = eachBatch(reader, walk.batch); err == nil {
+		err = walk.end()
 	}
+	return walk.rows, err
 }
 
 // fileWalk compares the rows of one file with its metadata.

@@ -3,7 +3,6 @@ package table
 import (
 	"context"
 	"errors"
-	"io"
 	"runtime"
 	"slices"
 
@@ -175,25 +174,12 @@ func (c *compaction) rewrite(ctx context.Context, r *unitReader, out *unitOutput
 
 // rowSource yields the merged rows of a section, as files hold them.
 type rowSource interface {
-	Next() (arrow.RecordBatch, error) // which the caller releases; io.EOF in the end
+	batchSource
 	Close() error
 }
 
 func copyRows(ctx context.Context, from rowSource, to *rolling, parallel int) error {
-	for {
-		rec, err := from.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = to.write(ctx, rec, parallel)
-		rec.Release()
-		if err != nil {
-			return err
-		}
-	}
+	return eachBatch(from, func(rec arrow.RecordBatch) error { return to.write(ctx, rec, parallel) })
 }
 
 // makerFor is the maker of the files that compactions write on a level.

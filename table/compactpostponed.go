@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -116,20 +115,7 @@ func (s *Scan) replay(ctx context.Context, w *Writer, partition []byte, files []
 	run := r.newRun(ctx, ranked, true, s.options.batchRows())
 	run.want = s.schema.Fields
 	defer run.Close()
-	for {
-		rec, err := run.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = rewrite(ctx, w, rec)
-		rec.Release()
-		if err != nil {
-			return err
-		}
-	}
+	return eachBatch(run, func(rec arrow.RecordBatch) error { return rewrite(ctx, w, rec) })
 }
 
 // rewrite hands over a batch of sequence number, kind and all columns.

@@ -26,10 +26,14 @@ func NewFinder(ctx context.Context, t *Table, bucket int, files []manifest.DataF
 
 // Newest is the place of the newest version of each key.
 func (f *Finder) Newest(ctx context.Context, keys []arrow.Array, gone func(file int32, row int64) bool) ([]Place, error) {
-	places, err := f.newest(ctx, keys, gone)
+	var without func(place) bool
+	if gone != nil {
+		without = func(p place) bool { return gone(int32(p.file()), p.row()) }
+	}
+	places, err := f.newest(ctx, keys, without)
 	out := make([]Place, len(places))
 	for i, p := range places {
-		out[i] = Place{p.file, p.row}
+		out[i] = Place{int32(p.file()), p.row()}
 	}
 	return out, err
 }
@@ -38,7 +42,7 @@ func (f *Finder) Newest(ctx context.Context, keys []arrow.Array, gone func(file 
 func (f *Finder) Fetch(ctx context.Context, places []Place, fields []schema.Field) (arrow.RecordBatch, error) {
 	in := make([]place, len(places))
 	for i, p := range places {
-		in[i] = place{p.File, p.Row}
+		in[i] = placeIn(int(p.File), p.Row)
 	}
 	return f.fetch(ctx, in, fields)
 }

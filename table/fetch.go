@@ -1,9 +1,12 @@
 package table
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/internal/vector"
@@ -12,7 +15,48 @@ import (
 	"github.com/tidelake/tidelake/schema"
 )
 
-// fetcher reads columns of rows that are known by their places.
+// readRows reads rows of a file, by its number; the caller releases them.
+type readRows func(file int, rows []datafile.RowRange) (arrow.RecordBatch, error)
+
+// rowsAt are the rows at places, in their order, of which none is nowhere. Each
+// file is read once, in the columns of the result.
+func rowsAt(as *arrow.Schema, places []place, mem memory.Allocator, read readRows) (arrow.RecordBatch, error) {
+	refs := make([]vector.Ref, len(places))
+	order := make([]int, len(places))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(places[a], places[b]) })
+	var sources []arrow.RecordBatch
+	defer func() { releaseRecords(sources) }()
+	for len(order) > 0 {
+		file, n := places[order[0]].file(), 1
+		for n < len(order) && places[order[n]].file() == file {
+			n++
+		}
+		var rows []datafile.RowRange
+		at := -1 // in the rows read
+		for i, o := range order[:n] {
+			if row := places[o].row(); i == 0 || places[order[i-1]] != places[o] {
+				at++
+				if last := len(rows) - 1; last >= 0 && rows[last].To == row {
+					rows[last].To++
+				} else {
+					rows = append(rows, datafile.RowRange{From: row, To: row + 1})
+				}
+			}
+			refs[o] = vector.MakeRef(len(sources), at)
+		}
+		rec, err := read(file, rows)
+		if err != nil {
+			return nil, err
+		}
+		sources, order = append(sources, rec), order[n:]
+	}
+	return gatherBatch(as, sources, refs, mem)
+}
+
+// fetcher reads columns of rows of a split that are known by their places.
 type fetcher struct {
 	reader *splitReader
 	files  []manifest.DataFile
@@ -34,68 +78,19 @@ func newFetcher(r *splitReader, files []manifest.DataFile, fields []schema.Field
 		rows: max(256, min(int64(r.scan.options.batchRows()), fetchBytes/(unpacked*size/rows+1)))}
 }
 
-// columns reads the fields of the rows at the given places; within one file
-// places rise. The caller releases the arrays.
-func (q *fetcher) columns(ctx context.Context, at []int64) (cols []arrow.Array, err error) {
-	ranges := make([][]datafile.RowRange, len(q.files))
-	refs := make([]vector.Ref, len(at))
-	count := make([]int, len(q.files))
-	for i, place := range at {
-		file, row := int(place>>placeBits), place&(1<<placeBits-1)
-		refs[i] = vector.MakeRef(file, count[file])
-		count[file]++
-		if of := ranges[file]; len(of) > 0 && of[len(of)-1].To == row {
-			of[len(of)-1].To++
-		} else {
-			ranges[file] = append(of, datafile.RowRange{From: row, To: row + 1})
-		}
-	}
-	parts := make([][]arrow.Array, len(q.files))
-	defer func() {
-		for _, p := range parts {
-			releaseAll(p)
-		}
-	}()
-	for file, rows := range ranges {
-		if len(rows) > 0 {
-			if parts[file], err = q.read(ctx, file, rows); err != nil {
-				return nil, err
-			}
-		}
-	}
-	sel := vector.Select(refs)
-	for i, f := range q.fields {
-		col, err := q.gather(f, i, parts, sel)
-		if err != nil {
-			releaseAll(cols)
-			return nil, err
-		}
-		cols = append(cols, col)
-	}
-	return cols, nil
-}
-
-func (q *fetcher) gather(f schema.Field, i int, parts [][]arrow.Array, sel vector.Selection) (arrow.Array, error) {
-	field, err := schema.ArrowField(f)
+// fetch reads the rows at places. The caller releases them.
+func (q *fetcher) fetch(ctx context.Context, places []place) (arrow.RecordBatch, error) {
+	as, err := schema.ArrowSchema(q.fields)
 	if err != nil {
 		return nil, err
 	}
-	g, err := vector.NewGatherer(field.Type, q.reader.scan.table.world.Alloc)
-	if err != nil {
-		return nil, err
-	}
-	for file, cols := range parts {
-		if cols != nil {
-			if err := g.Set(file, cols[i]); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return g.Take(sel)
+	return rowsAt(as, places, q.reader.scan.table.world.Alloc, func(file int, rows []datafile.RowRange) (arrow.RecordBatch, error) {
+		return q.read(ctx, file, rows)
+	})
 }
 
 // read reads rows of one file and brings them to the read schema.
-func (q *fetcher) read(ctx context.Context, file int, rows []datafile.RowRange) (cols []arrow.Array, err error) {
+func (q *fetcher) read(ctx context.Context, file int, rows []datafile.RowRange) (arrow.RecordBatch, error) {
 	meta, t := &q.files[file], q.reader.scan.table
 	own, err := t.schemas.get(ctx, meta.SchemaID)
 	if err != nil {
@@ -105,38 +100,29 @@ func (q *fetcher) read(ctx context.Context, file int, rows []datafile.RowRange) 
 	if err != nil {
 		return nil, &fault.Error{File: meta.Name, Err: err}
 	}
-	rec, err := q.readRows(ctx, file, plan.ask, rows)
+	if q.open[file] == nil {
+		if q.open[file], err = q.openFile(ctx, meta); err != nil {
+			return nil, err
+		}
+	}
+	rec, err := q.open[file].ReadRows(ctx, plan.ask, rows)
 	if err != nil {
 		return nil, err
 	}
 	defer rec.Release()
-	out, err := plan.shape(rec, t.world.Alloc)
+	return plan.shape(rec, t.world.Alloc)
+}
+
+func (q *fetcher) openFile(ctx context.Context, meta *manifest.DataFile) (*datafile.File, error) {
+	st, key, err := q.reader.locate(ctx, meta)
 	if err != nil {
 		return nil, err
 	}
-	defer out.Release()
-	for _, col := range out.Columns() {
-		col.Retain()
-		cols = append(cols, col)
+	object, err := st.Open(ctx, key, meta.Size)
+	if err != nil {
+		return nil, err
 	}
-	return cols, nil
-}
-
-func (q *fetcher) readRows(ctx context.Context, file int, ask []schema.Field, rows []datafile.RowRange) (arrow.RecordBatch, error) {
-	if q.open[file] == nil {
-		st, key, err := q.reader.locate(ctx, &q.files[file])
-		if err != nil {
-			return nil, err
-		}
-		object, err := st.Open(ctx, key, q.files[file].Size)
-		if err != nil {
-			return nil, err
-		}
-		if q.open[file], err = datafile.OpenFile(ctx, object, key, q.reader.scan.table.world.Alloc); err != nil {
-			return nil, err
-		}
-	}
-	return q.open[file].ReadRows(ctx, ask, rows)
+	return datafile.OpenFile(ctx, object, key, q.reader.scan.table.world.Alloc)
 }
 
 func (q *fetcher) close() {

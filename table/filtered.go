@@ -8,7 +8,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidelake/tidelake/internal/binaryrow"
 	"github.com/tidelake/tidelake/internal/take"
@@ -49,7 +48,7 @@ func (r *splitReader) newFiltered(runs []rankedRun) *filtered {
 	if _, onValues := s.filter.OnlyFields(nameSet(append(s.schema.KeyFields(), s.schema.PartitionFields()...))); onValues.IsTrue() || !r.choosing() || s.system != nil {
 		return nil
 	}
-	q := &filtered{splitReader: r, runs: runs, places: &places{number: map[string]int64{}}}
+	q := &filtered{splitReader: r, runs: runs, places: &places{number: map[string]int{}}}
 	q.places.always = nameSet(s.schema.KeyFields())
 	for _, name := range s.merging.SequenceFields {
 		q.places.always[name] = true
@@ -86,9 +85,9 @@ func (q *filtered) number(ctx context.Context) {
 	for _, run := range q.runs {
 		for i := range run {
 			f := run[i].DataFile
-			q.places.number[f.Name] = nowhere
+			q.places.number[f.Name] = -1
 			if q.scan.fileMayMatch(ctx, q.scan.filter, &f) {
-				q.places.number[f.Name] = int64(len(q.places.files))
+				q.places.number[f.Name] = len(q.places.files)
 				q.places.files = append(q.places.files, f)
 			}
 		}
@@ -203,7 +202,7 @@ func (q *filtered) nextMatches(m rowSource) (arrow.RecordBatch, error) {
 		return nil, err
 	}
 	at := rec.Column(int(rec.NumCols()) - 1).(*array.Int64).Values()
-	keep = slices.DeleteFunc(keep, func(row int32) bool { return at[row] == nowhere || int64(row) < skip })
+	keep = slices.DeleteFunc(keep, func(row int32) bool { return place(at[row]) == nowhere || int64(row) < skip })
 	q.seen += rec.NumRows() - skip
 	q.kept += int64(len(keep))
 	if len(keep) == 0 {
@@ -214,26 +213,22 @@ func (q *filtered) nextMatches(m rowSource) (arrow.RecordBatch, error) {
 
 // complete makes the result of rows that match: all wanted columns of them.
 func (q *filtered) complete(ctx context.Context, held []arrow.RecordBatch) (arrow.RecordBatch, error) {
-	rec, err := joined(held, q.scan.table.world.Alloc)
+	rec, err := joinBatches(held, q.scan.table.world.Alloc)
 	if err != nil {
 		return nil, err
 	}
 	defer rec.Release()
 	if q.late {
-		cols, err := q.fetch.columns(ctx, rec.Column(int(rec.NumCols())-1).(*array.Int64).Values())
+		at := make([]place, rec.NumRows())
+		for i, cell := range rec.Column(int(rec.NumCols()) - 1).(*array.Int64).Values() {
+			at[i] = place(cell)
+		}
+		rest, err := q.fetch.fetch(ctx, at)
 		if err != nil {
 			return nil, err
 		}
-		defer releaseAll(cols)
-		fields := slices.Clone(rec.Schema().Fields())
-		for _, f := range q.rest {
-			field, err := schema.ArrowField(f)
-			if err != nil {
-				return nil, err
-			}
-			fields = append(fields, field)
-		}
-		rec = array.NewRecordBatch(arrow.NewSchema(fields, nil), append(slices.Clone(rec.Columns()), cols...), rec.NumRows())
+		defer rest.Release()
+		rec = besides(rec, rest)
 		defer rec.Release()
 	}
 	wide, err := q.widen(rec)
@@ -315,35 +310,4 @@ func (q *filtered) behindLast(within *keyRange) (*keyRange, error) {
 	}
 	next.lo, err = newKeyCut(next.layout, next.field, key[0], q.scan.table.world.Alloc)
 	return &next, err
-}
-
-// joined puts batches of one schema behind one another.
-func joined(recs []arrow.RecordBatch, mem memory.Allocator) (arrow.RecordBatch, error) {
-	if len(recs) == 1 {
-		recs[0].Retain()
-		return recs[0], nil
-	}
-	cols := make([]arrow.Array, recs[0].NumCols())
-	defer func() { releaseAll(cols) }()
-	rows := int64(0)
-	for _, rec := range recs {
-		rows += rec.NumRows()
-	}
-	for i := range cols {
-		parts := make([]arrow.Array, len(recs))
-		for j, rec := range recs {
-			parts[j] = rec.Column(i)
-		}
-		var err error
-		if cols[i], err = array.Concatenate(parts, mem); err != nil {
-			return nil, err
-		}
-	}
-	return array.NewRecordBatch(recs[0].Schema(), cols, rows), nil
-}
-
-func releaseRecords(recs []arrow.RecordBatch) {
-	for _, rec := range recs {
-		rec.Release()
-	}
 }

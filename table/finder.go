@@ -6,12 +6,9 @@ import (
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidelake/tidelake/internal/binaryrow"
 	"github.com/tidelake/tidelake/internal/fault"
-	"github.com/tidelake/tidelake/internal/vector"
 	"github.com/tidelake/tidelake/io/datafile"
 	"github.com/tidelake/tidelake/lsm"
 	"github.com/tidelake/tidelake/manifest"
@@ -40,16 +37,6 @@ type finderRun struct {
 	files        []int // numbers of the finder's files
 	lower, upper *keyList
 }
-
-// place is where a version of a key is stored.
-type place struct {
-	file int32 // number of the file, -1 for nowhere
-	row  int64 // physical row, from 0
-}
-
-// goneRows tells which rows of a file, by its number, count as not there;
-// a nil one has all rows.
-type goneRows func(file int32, row int64) bool
 
 // newFinder looks into files of a bucket, read as sc says. Its cache takes
 // memory bytes.
@@ -155,9 +142,9 @@ func (r *finderRun) next(s *keySpace, keys *keyList, which []int32) (file int, i
 
 // newest finds the newest stored version of each key, by level as compaction
 // has left them. keys are the columns of the trimmed primary key in their
-// canonical Arrow types, borrowed; they are best sorted. Rows that are gone
-// are passed over.
-func (f *finder) newest(ctx context.Context, keys []arrow.Array, gone goneRows) ([]place, error) {
+// canonical Arrow types, borrowed; they are best sorted. Rows that are gone,
+// if that is not nil, are passed over.
+func (f *finder) newest(ctx context.Context, keys []arrow.Array, gone func(place) bool) ([]place, error) {
 	list, err := f.space.list(keys)
 	if err != nil {
 		return nil, err
@@ -165,13 +152,13 @@ func (f *finder) newest(ctx context.Context, keys []arrow.Array, gone goneRows) 
 	which, first := f.space.sortKeys(list, nil)
 	places := make([]place, list.Len())
 	for i := range places {
-		places[i].file = -1
+		places[i] = nowhere
 	}
 	for i := range f.runs {
 		if err := f.inRun(ctx, &f.runs[i], list, which, gone, places); err != nil {
 			return nil, err
 		}
-		which = slices.DeleteFunc(slices.Clone(which), func(k int32) bool { return places[k].file >= 0 })
+		which = slices.DeleteFunc(slices.Clone(which), func(k int32) bool { return places[k] != nowhere })
 	}
 	for i, k := range first {
 		places[i] = places[k]
@@ -180,7 +167,7 @@ func (f *finder) newest(ctx context.Context, keys []arrow.Array, gone goneRows) 
 }
 
 // inRun notes where a run stores keys.
-func (f *finder) inRun(ctx context.Context, run *finderRun, list *keyList, which []int32, gone goneRows, places []place) error {
+func (f *finder) inRun(ctx context.Context, run *finderRun, list *keyList, which []int32, gone func(place) bool, places []place) error {
 	for len(which) > 0 {
 		var file int
 		var keys []int32
@@ -188,8 +175,8 @@ func (f *finder) inRun(ctx context.Context, run *finderRun, list *keyList, which
 			continue
 		}
 		err := f.files[file].find(ctx, list, keys, func(key int32, row int64) {
-			if gone == nil || !gone(int32(file), row) {
-				places[key] = place{int32(file), row}
+			if at := placeIn(file, row); gone == nil || !gone(at) {
+				places[key] = at
 			}
 		})
 		if err != nil {
@@ -207,84 +194,7 @@ func (f *finder) fetch(ctx context.Context, places []place, fields []schema.Fiel
 	if err != nil {
 		return nil, err
 	}
-	refs := make([]vector.Ref, len(places))
-	order := make([]int, len(places))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(places[a].file, places[b].file), cmp.Compare(places[a].row, places[b].row))
+	return rowsAt(as, places, f.external.table.world.Alloc, func(file int, rows []datafile.RowRange) (arrow.RecordBatch, error) {
+		return f.files[file].fetch(ctx, fields, rows)
 	})
-	var sources []arrow.RecordBatch
-	defer func() {
-		for _, s := range sources {
-			s.Release()
-		}
-	}()
-	for len(order) > 0 {
-		n := 1
-		for n < len(order) && places[order[n]].file == places[order[0]].file {
-			n++
-		}
-		rec, err := f.fetchFile(ctx, places, order[:n], fields, refs, len(sources))
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, rec)
-		order = order[n:]
-	}
-	return gatherBatch(as, sources, refs, f.external.table.world.Alloc)
-}
-
-// fetchFile reads the rows of one file, and says which of them each place is.
-func (f *finder) fetchFile(ctx context.Context, places []place, order []int, fields []schema.Field, refs []vector.Ref, source int) (arrow.RecordBatch, error) {
-	file := f.files[places[order[0]].file]
-	var rows []datafile.RowRange
-	at := -1
-	for i, o := range order {
-		row := places[o].row
-		if i == 0 || places[order[i-1]].row != row {
-			at++
-			if n := len(rows); n > 0 && rows[n-1].To == row {
-				rows[n-1].To++
-			} else {
-				rows = append(rows, datafile.RowRange{From: row, To: row + 1})
-			}
-		}
-		refs[o] = vector.MakeRef(source, at)
-	}
-	h, err := file.acquire(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer h.release()
-	plan, err := file.plan(h, fields, true)
-	if err != nil {
-		return nil, err
-	}
-	return file.rows(ctx, h, plan, rows)
-}
-
-// gatherBatch makes a batch of chosen rows of sources.
-func gatherBatch(as *arrow.Schema, sources []arrow.RecordBatch, refs []vector.Ref, mem memory.Allocator) (arrow.RecordBatch, error) {
-	sel := vector.Select(refs)
-	cols := make([]arrow.Array, 0, as.NumFields())
-	defer func() { releaseAll(cols) }()
-	for i, f := range as.Fields() {
-		g, err := vector.NewGatherer(f.Type, mem)
-		if err != nil {
-			return nil, err
-		}
-		for s, rec := range sources {
-			if err := g.Set(s, rec.Column(i)); err != nil {
-				return nil, err
-			}
-		}
-		col, err := g.Take(sel)
-		if err != nil {
-			return nil, err
-		}
-		cols = append(cols, col)
-	}
-	return array.NewRecordBatch(as, cols, int64(len(refs))), nil
 }

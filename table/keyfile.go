@@ -8,8 +8,6 @@ import (
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/internal/rowblock"
@@ -186,6 +184,20 @@ func (h *fileHandle) drop() {
 	h.release()
 }
 
+// fetch reads rows as systemFields and fields.
+func (f *keyFile) fetch(ctx context.Context, fields []schema.Field, rows []datafile.RowRange) (arrow.RecordBatch, error) {
+	h, err := f.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer h.release()
+	plan, err := f.plan(h, fields, true)
+	if err != nil {
+		return nil, err
+	}
+	return f.rows(ctx, h, plan, rows)
+}
+
 // rows reads rows of the file by a plan.
 func (f *keyFile) rows(ctx context.Context, h *fileHandle, p *rowPlan, rows []datafile.RowRange) (arrow.RecordBatch, error) {
 	mem := f.table.world.Alloc
@@ -216,11 +228,7 @@ func (f *keyFile) scanRows(ctx context.Context, p *rowPlan, rows []datafile.RowR
 	}
 	defer r.Close()
 	var parts []arrow.RecordBatch
-	defer func() {
-		for _, b := range parts {
-			b.Release()
-		}
-	}()
+	defer func() { releaseRecords(parts) }()
 	for len(rows) > 0 {
 		rec, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -297,26 +305,4 @@ func (s *keySpace) zone(block []byte, n int, from int64) (*zoneKeys, error) {
 		return nil, err
 	}
 	return &zoneKeys{*l, from}, nil
-}
-
-// joinBatches copies batches of one schema into one; there is one at least.
-func joinBatches(parts []arrow.RecordBatch, mem memory.Allocator) (arrow.RecordBatch, error) {
-	cols := make([]arrow.Array, 0, parts[0].NumCols())
-	defer func() { releaseAll(cols) }()
-	rows := int64(0)
-	for _, p := range parts {
-		rows += p.NumRows()
-	}
-	for i := range int(parts[0].NumCols()) {
-		same := make([]arrow.Array, len(parts))
-		for j, p := range parts {
-			same[j] = p.Column(i)
-		}
-		col, err := array.Concatenate(same, mem)
-		if err != nil {
-			return nil, err
-		}
-		cols = append(cols, col)
-	}
-	return array.NewRecordBatch(parts[0].Schema(), cols, rows), nil
 }

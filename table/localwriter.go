@@ -3,9 +3,7 @@ package table
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -67,19 +65,8 @@ type localWriter struct {
 }
 
 func (w *localWriter) all(r *datafile.Reader) error {
-	for {
-		rec, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		err = w.batch(rec)
-		rec.Release()
-		if err != nil {
-			return err
-		}
+	if err := eachBatch(r, w.batch); err != nil {
+		return err
 	}
 	if w.rows != w.file.meta.Rows {
 		return fault.Corrupt(w.file.meta.Name, fmt.Sprintf("holds %d rows, its manifest says %d", w.rows, w.file.meta.Rows), nil)

@@ -98,14 +98,8 @@ func (l *Lookup) mergeRuns(a *answer, levels []int, runs []lsm.Run) error {
 	}
 	defer m.Close()
 	at := 0
-	for {
-		rec, err := m.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return eachBatch(m, func(rec arrow.RecordBatch) error {
+		rec.Retain()
 		a.borrowed = append(a.borrowed, rec)
 		block, err := l.blockOf(rec, 0)
 		if err != nil {
@@ -117,7 +111,8 @@ func (l *Lookup) mergeRuns(a *answer, levels []int, runs []lsm.Run) error {
 			}
 			q.best[q.order[at]] = version{block, int32(row)}
 		}
-	}
+		return nil
+	})
 }
 
 // versionRuns are the versions that each sorted run has. The caller closes them,

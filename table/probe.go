@@ -3,7 +3,7 @@ package table
 import (
 	"context"
 	"errors"
-	"io"
+	"slices"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -96,15 +96,16 @@ func (p *prober) places(ctx context.Context, rec arrow.RecordBatch) ([]place, er
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	found, err := p.find.newest(ctx, keys, func(file int32, row int64) bool {
-		return p.gone[file] != nil && p.gone[file].Has(row)
+	found, err := p.find.newest(ctx, keys, func(at place) bool {
+		gone := p.gone[at.file()]
+		return gone != nil && gone.Has(at.row())
 	})
 	if err != nil || p.marks == nil {
 		return found, err
 	}
 	for _, at := range found {
-		if at.file >= 0 {
-			p.marks.mark(&p.files[at.file], at.row)
+		if at != nowhere {
+			p.marks.mark(&p.files[at.file()], at.row())
 		}
 	}
 	return found, nil
@@ -144,8 +145,8 @@ func (r *probedRun) Next() (arrow.RecordBatch, error) {
 
 func absent(found []place) []int32 {
 	rows := make([]int32, 0, len(found))
-	for i := range found {
-		if found[i].file < 0 {
+	for i, at := range found {
+		if at == nowhere {
 			rows = append(rows, int32(i))
 		}
 	}
@@ -182,12 +183,7 @@ func (r *foundRun) Next() (arrow.RecordBatch, error) {
 		if err != nil {
 			return nil, err
 		}
-		there := found[:0]
-		for _, at := range found {
-			if at.file >= 0 {
-				there = append(there, at)
-			}
-		}
+		there := slices.DeleteFunc(found, func(at place) bool { return at == nowhere })
 		if len(there) == 0 {
 			continue
 		}
@@ -228,17 +224,9 @@ func (r *unitReader) probeFile(ctx context.Context, f manifest.DataFile) error {
 	if err != nil {
 		return err
 	}
-	for {
-		rec, err := keys.Next()
-		if errors.Is(err, io.EOF) {
-			return keys.Close()
-		}
-		if err == nil {
-			_, err = r.probe.places(ctx, rec)
-			rec.Release()
-		}
-		if err != nil {
-			return errors.Join(err, keys.Close())
-		}
-	}
+	err = eachBatch(keys, func(rec arrow.RecordBatch) error {
+		_, err := r.probe.places(ctx, rec)
+		return err
+	})
+	return errors.Join(err, keys.Close())
 }

@@ -260,16 +260,6 @@ func (r *splitReader) passThrough(next func() (arrow.RecordBatch, error), close 
 	}
 }
 
-// handOut yields a batch that has rows and releases it.
-func handOut(rec arrow.RecordBatch, err error, yield func(arrow.RecordBatch, error) bool) bool {
-	if err != nil {
-		yield(nil, err)
-		return false
-	}
-	defer rec.Release()
-	return rec.NumRows() == 0 || yield(rec, nil)
-}
-
 // openMerge merges several runs: the batches that come out hold the wanted
 // columns, in that order, with the column of places if there are some, and
 // only rows that are there to be seen.

@@ -113,33 +113,28 @@ type spilledBlock struct {
 func (s *spillFile) write(ctx context.Context, rows rowSource) (*spilledRun, error) {
 	run := &spilledRun{spill: s}
 	var block, sealed []byte
-	for {
-		rec, err := rows.Next()
-		if errors.Is(err, io.EOF) {
-			return run, nil
-		}
-		if err != nil {
-			return nil, err
-		}
+	err := eachBatch(rows, func(rec arrow.RecordBatch) error {
 		run.schema = rec.Schema()
 		n, step := int(rec.NumRows()), s.blockRows(rec)
-		for at := 0; at < n && err == nil; at += step {
-			if err = ctx.Err(); err != nil {
-				break
+		for at := 0; at < n; at += step {
+			err := ctx.Err()
+			if err != nil {
+				return err
 			}
 			end := min(at+step, n)
 			if block, err = rowblock.Append(block[:0], rec, at, end); err != nil {
-				break
+				return err
 			}
-			if sealed, err = s.codec.seal(sealed[:0], block); err == nil {
-				err = run.add(block, sealed, end-at)
+			if sealed, err = s.codec.seal(sealed[:0], block); err != nil {
+				return err
+			}
+			if err = run.add(block, sealed, end-at); err != nil {
+				return err
 			}
 		}
-		rec.Release()
-		if err != nil {
-			return nil, err
-		}
-	}
+		return nil
+	})
+	return run, err
 }
 
 // blockRows is how many rows of a batch make a block.

@@ -3,7 +3,6 @@ package table
 import (
 	"context"
 	"errors"
-	"io"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -108,13 +107,7 @@ func (c *compaction) upgrade(ctx context.Context, r *unitReader, out *unitOutput
 	if err != nil {
 		return err
 	}
-	for err == nil {
-		var rec arrow.RecordBatch
-		if rec, err = rows.Next(); err == nil {
-			rec.Release()
-		}
-	}
-	if errors.Is(err, io.EOF) {
+	if err = eachBatch(rows, func(arrow.RecordBatch) error { return nil }); err == nil {
 		err = out.changelog.roll()
 	}
 	return errors.Join(err, rows.Close())

@@ -244,10 +244,6 @@ func (a *alone) stored(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
 	return take.Record(out, rows, t.world.Alloc)
 }
 
-func column(rec arrow.RecordBatch, name string) arrow.Array {
-	return rec.Column(rec.Schema().FieldIndices(name)[0])
-}
-
 // additions are the rows that are no deletes.
 func additions(kinds []int8) []int32 {
 	rows := make([]int32, 0, len(kinds))

@@ -222,16 +222,16 @@ func checkRegisters(b []byte) error {
 // checkLarge wants each register that does not fit in four bits in the list of such.
 func checkLarge(b, registers []byte) error {
 	const tooLarge = 15
-	if b[hllMin] > maxRegister-tooLarge+1 {
+	if b[hllMin] > maxRegister {
 		return fmt.Errorf("registers from %d on", b[hllMin])
 	}
 	large := 0
-	for _, v := range registers {
-		if v&15 == tooLarge {
+	for i := range 2 * len(registers) {
+		switch v := registers[i/2] >> (i % 2 * 4) & 15; {
+		case v == tooLarge:
 			large++
-		}
-		if v>>4 == tooLarge {
-			large++
+		case b[hllMin]+v > maxRegister:
+			return fmt.Errorf("a register of %d over %d", v, b[hllMin])
 		}
 	}
 	n := int(le.Uint32(b[hllLarge:]))

@@ -71,6 +71,30 @@ func reread(t *testing.T, s HLL) HLL {
 	return again
 }
 
+// Four bits count from the smallest register, which may be near the largest there is.
+func TestUnionsOfHLLSketchesOfLargeRegistersAreReadAgain(t *testing.T) {
+	for v := byte(45); v <= maxRegister; v++ {
+		b, err := hllOf(t, 8, hll.TgtHllTypeHll8, 0, 3000).sketch.ToUpdatableSlice()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range b[hllRegisters:] {
+			b[hllRegisters+i] = v
+		}
+		b[len(b)-1] = maxRegister
+		b[hllFlags] |= hllRecount
+		s, err := ReadHLL(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := s.Union(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		readable(t, reread(t, u))
+	}
+}
+
 func TestHLLSketchesAreReadInUpdatableForm(t *testing.T) {
 	for _, form := range []hll.TgtHllType{hll.TgtHllTypeHll4, hll.TgtHllTypeHll6, hll.TgtHllTypeHll8} {
 		for _, n := range []int64{0, 1, 7, 8, 100, 384, 385, 200000} {

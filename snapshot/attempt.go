@@ -147,11 +147,19 @@ func (c *Committer) replayed(ctx context.Context, p *pending) (id int64, done bo
 	if err != nil {
 		return 0, false, err
 	}
-	if err := c.mine.goesOn(c.cfg.User, p.identifier); err != nil {
-		return 0, false, err
-	}
+	refused := c.mine.goesOn(c.cfg.User, p.identifier)
 	id, done = c.mine.done(p.identifier, p.kind)
+	if done || refused != nil {
+		switch stands, err := c.stands(ctx); {
+		case err != nil:
+			return 0, false, err
+		case !stands:
+			return 0, false, c.unproven(ctx, p, errStale)
+		}
+	}
 	switch {
+	case refused != nil:
+		return 0, false, refused
 	case !done:
 		if whole && p.base.id() >= p.unsure {
 			p.unsure = 0 // the id went to somebody else

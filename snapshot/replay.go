@@ -17,6 +17,7 @@ type ours struct {
 	any        bool
 	identifier int64
 	made       []made
+	last       *Snapshot // the newest of them
 }
 
 type made struct {
@@ -27,10 +28,13 @@ type made struct {
 // note takes one snapshot of this user into account.
 func (o *ours) note(s *Snapshot) {
 	if !o.any || s.CommitIdentifier > o.identifier {
-		o.any, o.identifier, o.made = true, s.CommitIdentifier, nil
+		o.any, o.identifier, o.made, o.last = true, s.CommitIdentifier, nil, nil
 	}
 	if s.CommitIdentifier == o.identifier {
 		o.made = append(slices.Clip(o.made), made{s.CommitKind, s.ID})
+		if o.last == nil || s.ID > o.last.ID {
+			o.last = s
+		}
 	}
 }
 
@@ -57,6 +61,27 @@ func (o *ours) goesOn(user string, identifier int64) error {
 		return fault.Invalid("user " + user + " has made a batch commit, after which no identifier can follow; commit under another user")
 	}
 	return nil
+}
+
+// stands tells that the newest commit of this user that is remembered is in the
+// chain, or was until it expired. One that a rollback has taken away is forgotten
+// with all before it, for look to find what is left.
+func (c *Committer) stands(ctx context.Context) (bool, error) {
+	last := c.mine.last
+	if last == nil {
+		return true, nil
+	}
+	now, err := c.chain.Get(ctx, last.ID)
+	if isNotFound(err) {
+		earliest, err := c.chain.Earliest(ctx)
+		if err != nil || earliest != nil && earliest.ID > last.ID {
+			return true, err
+		}
+	} else if err != nil || now.Same(last) {
+		return true, err
+	}
+	c.mine = ours{begun: true}
+	return false, nil
 }
 
 // look brings c.mine up to the given base. It walks down the chain and stops
@@ -138,6 +163,9 @@ func (c *Committer) FilterCommitted(ctx context.Context, identifiers []int64) ([
 func (c *Committer) refresh(ctx context.Context) error {
 	c.base = nil // whatever is known may have expired
 	b, err := c.findBase(ctx, true)
+	if err == nil {
+		_, err = c.stands(ctx)
+	}
 	if err != nil {
 		return err
 	}

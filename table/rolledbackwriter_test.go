@@ -42,3 +42,29 @@ func TestAWriterGoesOnInATableThatWasRolledBack(t *testing.T) {
 		})
 	}
 }
+
+// After a rollback a service sends its rows again under the identifiers that they had.
+func TestRowsThatWereRolledBackAreCommittedUnderTheirIdentifierAgain(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed)
+	w := newWriter(t, tab, "service")
+	send := func(id int64) {
+		t.Helper()
+		if err := w.Put(ctx, table.Row{"k": id, "v": "a"}); err != nil {
+			t.Fatal(err)
+		}
+		msgs, err := w.Prepare(ctx, id)
+		if err == nil {
+			err = w.Commit(ctx, id, msgs)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(1)
+	send(2)
+	if _, err := tab.Rollback(ctx, table.RollbackOptions{Snapshot: 1}); err != nil {
+		t.Fatal(err)
+	}
+	send(2)
+	expect(t, tab, table.ScanOptions{}, `{"k":1,"v":"a"}`, `{"k":2,"v":"a"}`)
+}

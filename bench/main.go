@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"runtime"
@@ -41,7 +42,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("usage: bench ingest|scan|lookup --warehouse DIR --table db.t [flags]")
+		return errors.New("usage: bench ingest|compact|scan|changes|plan|lookup --warehouse DIR --table db.t [flags]")
 	}
 	switch args[0] {
 	case "ingest":
@@ -50,9 +51,17 @@ func run(ctx context.Context, args []string) error {
 		return scan(ctx, args[1:])
 	case "lookup":
 		return lookup(ctx, args[1:])
+	case "compact":
+		return compact(ctx, args[1:])
+	case "changes":
+		return changes(ctx, args[1:])
+	case "plan":
+		return plan(ctx, args[1:])
 	}
-	return fmt.Errorf("unknown benchmark %q: ingest, scan or lookup", args[0])
+	return fmt.Errorf("unknown benchmark %q: ingest, compact, scan, changes, plan or lookup", args[0])
 }
+
+var out io.Writer = os.Stdout
 
 // batchRows is how many rows the generator hands to the writer at once.
 const batchRows = 8192
@@ -91,30 +100,16 @@ func (f *commonFlags) open(ctx context.Context, s table.Settings) (*catalog.Cata
 
 type ingestFlags struct {
 	commonFlags
-	bucket, options, format string
-	rows, keys, seed        uint64
-	cols, commits           int
-	ratio                   float64
-	appendOnly, noWarmup    bool
-	warmRows                uint64
+	bucket, options, format, partition string
+	rows, keys, seed, nulls, warmRows  uint64
+	cols, commits                      int
+	ratio                              float64
+	appendOnly, noWarmup, waitEach     bool
 }
 
 func ingest(ctx context.Context, args []string) error {
 	var f ingestFlags
-	fs := f.newFlags("ingest", 1)
-	fs.Uint64Var(&f.rows, "rows", 1_000_000, "rows to write")
-	fs.Uint64Var(&f.keys, "keys", 1_000_000, "distinct keys")
-	fs.Uint64Var(&f.seed, "seed", 1, "seed of the rows")
-	fs.IntVar(&f.cols, "cols", 10, "columns")
-	fs.IntVar(&f.commits, "commits", 10, "commits")
-	fs.StringVar(&f.bucket, "bucket", "1", "table option bucket")
-	fs.StringVar(&f.options, "options", "", "table options k=v,k=v")
-	fs.Float64Var(&f.ratio, "upsert-ratio", -1, "share of rows that update an earlier key")
-	fs.BoolVar(&f.appendOnly, "append", false, "no primary key")
-	fs.StringVar(&f.format, "format", "parquet", "table option file.format")
-	fs.BoolVar(&f.noWarmup, "no-warmup", false, "no round before the one that is timed")
-	fs.Uint64Var(&f.warmRows, "warm-rows", 0, "rows of that round, 0 for a tenth and at least 200000")
-	fs.Bool("wait-each", false, "for the Java program: here every commit is whole when it returns")
+	fs := f.flags("ingest")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -132,6 +127,28 @@ func ingest(ctx context.Context, args []string) error {
 		}
 	}
 	return nil
+}
+
+// flags are those of a benchmark that loads a table.
+func (f *ingestFlags) flags(name string) *flag.FlagSet {
+	fs := f.newFlags(name, 1)
+	fs.Uint64Var(&f.rows, "rows", 1_000_000, "rows to write")
+	fs.Uint64Var(&f.keys, "keys", 1_000_000, "distinct keys")
+	fs.Uint64Var(&f.seed, "seed", 1, "seed of the rows")
+	fs.IntVar(&f.cols, "cols", 10, "columns")
+	fs.IntVar(&f.commits, "commits", 10, "commits")
+	fs.StringVar(&f.bucket, "bucket", "1", "table option bucket")
+	fs.StringVar(&f.options, "options", "", "table options k=v,k=v")
+	fs.Float64Var(&f.ratio, "upsert-ratio", -1, "share of rows that update an earlier key")
+	fs.BoolVar(&f.appendOnly, "append", false, "no primary key")
+	fs.StringVar(&f.format, "format", "parquet", "table option file.format")
+	fs.BoolVar(&f.noWarmup, "no-warmup", false, "no round before the one that is timed")
+	fs.Uint64Var(&f.warmRows, "warm-rows", 0, "rows of that round, 0 for a tenth and at least 200000")
+	fs.BoolVar(&f.waitEach, "wait-each", false, "every commit waits for the compaction that it causes")
+	fs.Bool("full-each", false, "for the Java program: here options say it")
+	fs.StringVar(&f.partition, "partition", "", "partition columns a,b")
+	fs.Uint64Var(&f.nulls, "nulls", 0, "percent of values that are null")
+	return fs
 }
 
 // warmUp loads a smaller table, like the Java program, and drops it.
@@ -169,17 +186,19 @@ func (f ingestFlags) warmUp(ctx context.Context) error {
 
 func (f ingestFlags) generator(t *table.Table) (*benchrows.Generator, *arrow.Schema, error) {
 	g := benchrows.New(f.seed, f.keys, f.cols)
-	g.UpsertRatio = f.ratio
+	g.UpsertRatio, g.Nulls = f.ratio, f.nulls
 	sc, err := schema.ArrowSchema(t.Schema().Fields)
 	return g, sc, err
 }
 
 func (f *ingestFlags) definition() (schema.Definition, error) {
 	def := schema.Definition{Columns: benchrows.Columns(f.cols), Options: map[string]string{"bucket": f.bucket, "file.format": f.format, "write-only": "true"}}
+	split := func(list string) []string { return strings.FieldsFunc(list, func(r rune) bool { return r == ',' }) }
+	def.PartitionBy = split(f.partition)
 	if !f.appendOnly {
-		def.PrimaryKey = []string{"id"}
+		def.PrimaryKey = append([]string{"id"}, def.PartitionBy...)
 	}
-	for _, kv := range strings.FieldsFunc(f.options, func(r rune) bool { return r == ',' }) {
+	for _, kv := range split(f.options) {
 		k, v, ok := strings.Cut(kv, "=")
 		if !ok {
 			return def, fmt.Errorf("option %q is not k=v", kv)
@@ -241,7 +260,7 @@ func fresh(ctx context.Context, c *catalog.Catalog, f ingestFlags) (*table.Table
 }
 
 func load(ctx context.Context, t *table.Table, g *benchrows.Generator, sc *arrow.Schema, f ingestFlags) ([]float64, error) {
-	w, err := t.NewWriter(ctx, table.WriterOptions{})
+	w, err := t.NewWriter(ctx, table.WriterOptions{WaitCompaction: f.waitEach})
 	if err != nil {
 		return nil, err
 	}
@@ -272,7 +291,7 @@ func load(ctx context.Context, t *table.Table, g *benchrows.Generator, sc *arrow
 // generatorSeconds is what making the rows alone takes.
 func generatorSeconds(f ingestFlags, sc *arrow.Schema) float64 {
 	g := benchrows.New(f.seed, f.keys, f.cols)
-	g.UpsertRatio = f.ratio
+	g.UpsertRatio, g.Nulls = f.ratio, f.nulls
 	probe := min(f.rows, 1_000_000)
 	start := time.Now()
 	for done := uint64(0); done < probe; done += batchRows {
@@ -429,7 +448,7 @@ func say(l line) error {
 		}
 		fmt.Fprintf(&b, "%c%q:%s", "{,"[min(i, 1)], m.key, v)
 	}
-	_, err := fmt.Println(b.String() + "}")
+	_, err := fmt.Fprintln(out, b.String()+"}")
 	return err
 }
 

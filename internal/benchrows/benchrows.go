@@ -39,7 +39,9 @@ type Generator struct {
 	// UpsertRatio, when not negative, makes row r a new key with probability
 	// 1 − ratio, else an update of an earlier key; rows must then be asked for in order.
 	UpsertRatio float64
-	fresh       uint64
+	// Nulls is how many of a hundred values are null, beside the key's. Default 0.
+	Nulls uint64
+	fresh uint64
 }
 
 // New makes a generator of uniformly random keys.
@@ -100,6 +102,10 @@ func (g *Generator) column(b array.Builder, c int, from uint64, n int) {
 	seed := g.Seed + uint64(c)*stream
 	each := func(add func(v uint64)) {
 		for i := range uint64(n) {
+			if g.Nulls > 0 && mix(seed+1, from+i)%100 < g.Nulls {
+				b.AppendNull()
+				continue
+			}
 			add(mix(seed, from+i))
 		}
 	}
@@ -142,9 +148,17 @@ func (g *Generator) column(b array.Builder, c int, from uint64, n int) {
 
 // Digest is the sum over a batch's rows of a 64-bit digest of each, so that it
 // does not depend on their order. Columns are those of Columns.
-func Digest(rec arrow.RecordBatch) uint64 {
-	sums := make([]uint64, rec.NumRows())
-	for c, col := range rec.Columns() {
+func Digest(rec arrow.RecordBatch) (total uint64) {
+	for _, d := range Digests(rec.Columns()) {
+		total += d
+	}
+	return total
+}
+
+// Digests are those of each row.
+func Digests(columns []arrow.Array) []uint64 {
+	sums := make([]uint64, columns[0].Len())
+	for c, col := range columns {
 		field := fieldOf(col)
 		for r := range sums {
 			v := uint64(0x6E756C6C)
@@ -154,11 +168,10 @@ func Digest(rec arrow.RecordBatch) uint64 {
 			sums[r] += v * uint64(2*c+1)
 		}
 	}
-	var total uint64
-	for _, s := range sums {
-		total += scramble(s)
+	for r, s := range sums {
+		sums[r] = scramble(s)
 	}
-	return total
+	return sums
 }
 
 func fieldOf(col arrow.Array) func(r int) uint64 {

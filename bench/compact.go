@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/tidelake/tidelake/catalog"
+	"github.com/tidelake/tidelake/table"
+)
+
+// compact loads a table write-only and times one full compaction of it, like
+// the Java program.
+func compact(ctx context.Context, args []string) error {
+	f := ingestFlags{}
+	fs := f.flags("compact")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	stop, err := startProfile(f.profile)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := f.warmUp(ctx); err != nil {
+		return err
+	}
+	for range f.repeat {
+		if err := compactOnce(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func compactOnce(ctx context.Context, f ingestFlags) error {
+	c, err := catalog.Open(ctx, f.warehouse, table.Settings{}, table.Components{})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	f.options += ",write-only=true"
+	t, err := fresh(ctx, c, f)
+	if err != nil {
+		return err
+	}
+	g, sc, err := f.generator(t)
+	if err != nil {
+		return err
+	}
+	if _, err := load(ctx, t, g, sc, f); err != nil {
+		return err
+	}
+	before, err := storedSize(ctx, t)
+	if err != nil {
+		return err
+	}
+	start, cpu := time.Now(), cpuTime()
+	if _, err := t.Compact(ctx, table.CompactOptions{Full: true}); err != nil {
+		return err
+	}
+	seconds, used := time.Since(start).Seconds(), (cpuTime() - cpu).Seconds()
+	after, err := storedSize(ctx, t)
+	if err != nil {
+		return err
+	}
+	return say(append(base("bench-compact"), kv{"rows_written", f.rows}, kv{"bucket", f.bucket},
+		kv{"files_in", before.files}, kv{"rows_in", before.rows}, kv{"bytes_in", before.bytes},
+		kv{"files_out", after.files}, kv{"rows_out", after.rows}, kv{"bytes_out", after.bytes},
+		kv{"seconds", r3(seconds)}, kv{"cpu_seconds", r3(used)}, kv{"peak_rss_mib", peakRSS()}))
+}

@@ -39,7 +39,6 @@ func must(t *testing.T, stdin io.Reader, args ...string) string {
 func TestQuickstartEndsWithTheRowsOfTheDatabase(t *testing.T) {
 	t.Setenv("TIDELAKE_WAREHOUSE", "")
 	t.Chdir(t.TempDir())
-	start := time.Now()
 	for _, name := range []string{"shop.order_lines", "shop.order_lines_2", "shop.order_lines_3"} {
 		out := must(t, nil, "quickstart")
 		for _, want := range []string{name, "compared, equal", "3 snapshot reads", "2 updates", "1 delete", "1001      1        A-1  2    9.9900", "1001      1        A-1  20   9.9900"} {
@@ -54,9 +53,6 @@ func TestQuickstartEndsWithTheRowsOfTheDatabase(t *testing.T) {
 		if out := must(t, nil, "check", name); !strings.Contains(out, "no problems") {
 			t.Error(out)
 		}
-	}
-	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("three tours took %v", took)
 	}
 }
 
@@ -236,7 +232,8 @@ func TestProgressIsForTerminals(t *testing.T) {
 	p := a.progress("writing")
 	p.last = p.last.Add(-time.Second)
 	p.show("%d rows", 5)
-	p.show("%d rows", 6) // too soon
+	p.last = p.last.Add(time.Hour) // however long the machine was busy since
+	p.show("%d rows", 6)           // too soon
 	p.done()
 	if got := errs.String(); got != "\r\x1b[Kwriting: 5 rows\r\x1b[K" {
 		t.Errorf("%q", got)
@@ -255,15 +252,25 @@ func TestProgressIsForTerminals(t *testing.T) {
 func TestAnInterruptEndsAReadOfStandardInput(t *testing.T) {
 	t.Chdir(t.TempDir())
 	must(t, nil, "quickstart", "--warehouse", "w", "--json")
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
+	ctx, interrupt := context.WithCancel(t.Context())
 	silent, w := io.Pipe() // never written, never closed before the end
 	defer w.Close()
 	var out, errs bytes.Buffer
-	a := &app{in: silent, out: &out, err: &errs, prompt: true}
-	if code := a.run(ctx, []string{"write", "shop.order_lines", "--warehouse", "w"}); code != exitFailure || !strings.Contains(errs.String(), "from the terminal") {
+	a := &app{in: onRead{silent, interrupt}, out: &out, err: &errs, prompt: true}
+	if code := a.run(ctx, []string{"write", "shop.order_lines", "--warehouse", "w"}); code != exitFailure || !strings.Contains(errs.String(), "from the terminal") || !strings.Contains(errs.String(), "interrupted") {
 		t.Error(code, errs.String())
 	}
+}
+
+// onRead tells that somebody has begun to read.
+type onRead struct {
+	io.Reader
+	tell func()
+}
+
+func (r onRead) Read(p []byte) (int, error) {
+	r.tell()
+	return r.Reader.Read(p)
 }
 
 func TestTheQuickstartQuotesAWarehouseForAShell(t *testing.T) {

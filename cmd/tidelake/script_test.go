@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,7 +76,7 @@ func TestScripts(t *testing.T) {
 type script struct {
 	fixtures string
 	now      time.Time
-	ids      int
+	ids      atomic.Int64 // files are named by goroutines at one time
 }
 
 func newScript(fixtures string) *script {
@@ -86,8 +87,7 @@ func (s *script) world() table.Components {
 	return table.Components{
 		Clock: func() time.Time { return s.now },
 		NewID: func() string {
-			s.ids++
-			return fmt.Sprintf("00000000-0000-4000-8000-%012d", s.ids)
+			return fmt.Sprintf("00000000-0000-4000-8000-%012d", s.ids.Add(1))
 		},
 	}
 }

@@ -15,16 +15,15 @@ import (
 func tagsAfter(t *testing.T, st store.Store, times []string, options ...string) []string {
 	t.Helper()
 	create(t, st, keyed, append(options, "write-only=false", "num-sorted-run.compaction-trigger=50")...)
-	var now time.Time
 	w, _ := world(t)
-	w.Clock = func() time.Time { return now }
+	clock := stopped(&w, noon)
 	tab := reopenIn(t, st, w)
 	for i, text := range times {
 		at, err := time.Parse("2006-01-02 15:04", text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		now = at
+		clock.set(at)
 		if i == len(times)/2 { // another process goes on
 			tab = reopenIn(t, st, w)
 		}

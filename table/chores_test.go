@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -196,7 +197,7 @@ func (c *chore) faulty(t *testing.T, st store.Store, rows map[int64][]string, k 
 	t.Helper()
 	live, stop := context.WithCancel(ctx)
 	defer stop()
-	hit := false
+	var hit atomic.Bool
 	tab := openOn(t, st)
 	calls := f.from(st, k, &hit, stop)
 	w, _ := world(t)
@@ -226,7 +227,7 @@ func (c *chore) faulty(t *testing.T, st store.Store, rows map[int64][]string, k 
 	}
 	allThere(t, st, tab)
 	sound(t, reopen(t, st))
-	return hit
+	return hit.Load()
 }
 
 // named reads the table and its tags and branches, which must be as their
@@ -275,10 +276,9 @@ func TestAFaultWhileTagsComeAndGoByThemselvesLosesNothing(t *testing.T) {
 	create(t, base, versions, "bucket=1", soon, "tag.automatic-creation=process-time", "tag.creation-period=hourly", "tag.num-retained-max=1",
 		"snapshot.num-retained.min=1", "snapshot.num-retained.max=2")
 	w, _ := world(t)
-	hour := 0
-	w.Clock = func() time.Time { return noon.Add(time.Duration(hour) * time.Hour) }
+	clock := stopped(&w, noon)
 	at := func(st store.Store, h int) error {
-		hour = h
+		clock.set(noon.Add(time.Duration(h) * time.Hour))
 		tab, err := table.Open(ctx, st, "db.t", table.Settings{Parallel: 1}, w)
 		if err == nil {
 			err = writeOnce(h)(ctx, tab)

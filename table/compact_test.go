@@ -86,8 +86,7 @@ options: {bucket: 2, write-only: true}
 func TestWhatAPlanLeavesOut(t *testing.T) {
 	st := store.NewMem()
 	parts, _ := world(t)
-	now := parts.Clock()
-	parts.Clock = func() time.Time { return now }
+	clock := stopped(&parts, noon)
 	if err := table.Create(ctx, st, define(t, parted)); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +95,7 @@ func TestWhatAPlanLeavesOut(t *testing.T) {
 		for k := range 6 {
 			load(t, tab, fmt.Sprintf(`{"p":"%s","k":%d,"v":"x"}`, p, k))
 		}
-		now = now.Add(time.Hour)
+		clock.pass(time.Hour)
 	}
 	plan := func(o table.CompactOptions) []table.CompactTask {
 		o.Full = true

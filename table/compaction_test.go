@@ -293,8 +293,7 @@ options: {bucket: 1, num-sorted-run.compaction-trigger: 2, compaction.total-size
 func TestExpiredRowsAreNotMergedWhereTheyAreLookedUp(t *testing.T) {
 	st := store.NewMem()
 	parts, _ := world(t)
-	now := parts.Clock()
-	parts.Clock = func() time.Time { return now }
+	clock := stopped(&parts, noon)
 	if err := table.Create(ctx, st, define(t, `
 columns: [{name: k, type: BIGINT NOT NULL}, {name: at, type: BIGINT}, {name: v, type: INT}, {name: pad, type: STRING}]
 primary-key: [k]
@@ -308,19 +307,19 @@ options: {bucket: 1, write-only: true, merge-engine: aggregation, fields.v.aggre
 			t.Fatal(err)
 		}
 	}
-	rows := []string{fmt.Sprintf(`{"k":1,"at":%d,"v":10}`, now.Unix())}
+	rows := []string{fmt.Sprintf(`{"k":1,"at":%d,"v":10}`, noon.Unix())}
 	for k := range 500 {
-		rows = append(rows, fmt.Sprintf(`{"k":%d,"at":%d,"v":1,"pad":"%x"}`, k+2, now.Unix(), sha256.Sum256([]byte{byte(k), byte(k >> 8)})))
+		rows = append(rows, fmt.Sprintf(`{"k":%d,"at":%d,"v":1,"pad":"%x"}`, k+2, noon.Unix(), sha256.Sum256([]byte{byte(k), byte(k >> 8)})))
 	}
 	load(t, tab, rows...)
 	compact()
-	now = now.Add(48 * time.Hour)
-	load(t, tab, fmt.Sprintf(`{"k":1,"at":%d,"v":1}`, now.Unix()))
+	clock.pass(48 * time.Hour)
+	load(t, tab, fmt.Sprintf(`{"k":1,"at":%d,"v":1}`, clock.now().Unix()))
 	compact()
 	if got := levels(t, tab); got != "{4=1, 5=1}" {
 		t.Fatal("the older file was compacted too:", got)
 	}
-	expect(t, tab, table.ScanOptions{Where: "k = 1"}, fmt.Sprintf(`{"k":1,"at":%d,"v":1,"pad":null}`, now.Unix()))
+	expect(t, tab, table.ScanOptions{Where: "k = 1"}, fmt.Sprintf(`{"k":1,"at":%d,"v":1,"pad":null}`, clock.now().Unix()))
 }
 
 // Readers of a first-row table merge nothing: no key may be in two files.

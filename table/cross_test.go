@@ -355,14 +355,13 @@ func TestKeysOfOldFilesAreForgotten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			st := store.NewMem()
 			parts, _ := world(t)
-			now := parts.Clock()
-			parts.Clock = func() time.Time { return now }
+			clock := stopped(&parts, noon)
 			create(t, st, crossing, "write-only=true", "cross-partition-upsert.index-ttl=1 h")
 			tab := reopenIn(t, st, parts)
 			w := newWriter(t, tab, "u")
 			step := func(after time.Duration, rows ...string) {
 				t.Helper()
-				now = now.Add(after)
+				clock.pass(after)
 				if renew {
 					w = newWriter(t, tab, "u")
 				}

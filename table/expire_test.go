@@ -165,19 +165,18 @@ func TestExpiryByCountAndAge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := store.NewMem()
-			now := noon
 			w, _ := world(t)
-			w.Clock = func() time.Time { return now }
+			clock := stopped(&w, noon)
 			if err := table.Create(ctx, st, define(t, keyed, c.options...)); err != nil {
 				t.Fatal(err)
 			}
 			tab := reopenIn(t, st, w)
 			writer := newWriter(t, tab, "svc")
 			for i, age := range c.ages {
-				now = noon.Add(-age * time.Hour)
+				clock.set(noon.Add(-age * time.Hour))
 				commit(t, writer, tab, fmt.Sprintf(`{"k":%d}`, i))
 			}
-			now = noon
+			clock.set(noon)
 			r := expired(t, tab, c.ask)
 			if ids := snapshotIDs(t, tab); ids[0] != c.want || r.Earliest != c.want || r.Snapshots != int(c.want)-1 {
 				t.Errorf("snapshots %d are left, want from %d: %+v", ids, c.want, r)

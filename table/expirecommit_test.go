@@ -57,8 +57,7 @@ func TestCommitsExpireNoMoreThanABudget(t *testing.T) {
 		tab = reopen(t, st)
 	}
 	w, _ := world(t)
-	now := noon
-	w.Clock = func() time.Time { now = now.Add(time.Second); return now }
+	w.Clock = flying(noon, time.Second)
 	tab = reopenIn(t, st, w)
 	c := newWriter(t, tab, "svc2")
 	before := 30

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tidelake/tidelake/io/store"
@@ -287,14 +288,14 @@ func (r *faultRun) faulty(t *testing.T, k int64, f faultKind) bool {
 	below := copied(t, r.start)
 	live, stop := context.WithCancel(ctx)
 	defer stop()
-	hit := false
+	var hit atomic.Bool
 	sick := f.from(below, k, &hit, stop)
 	parts, _ := world(t)
 	tab, err := table.Open(live, sick, "db.t", table.Settings{Parallel: 1}, parts)
 	if err == nil {
 		err = r.step(live, tab)
 	}
-	if !hit {
+	if !hit.Load() {
 		if err != nil {
 			t.Error(err)
 		}
@@ -385,11 +386,11 @@ type faultKind struct {
 
 // from is a store whose k-th call goes wrong, after which hit is true. stop
 // cancels the work.
-func (f *faultKind) from(st store.Store, k int64, hit *bool, stop func()) store.Store {
+func (f *faultKind) from(st store.Store, k int64, hit *atomic.Bool, stop func()) store.Store {
 	return storetest.Faulty(st, func(op storetest.Op) storetest.Outcome {
 		switch {
 		case op.N == k:
-			*hit = true
+			hit.Store(true)
 			return f.outcome(stop)
 		case k < op.N && op.N <= k+f.silence:
 			return storetest.Outcome{Fail: errSlow}
@@ -495,12 +496,12 @@ func followed(t *testing.T, k int64, f faultKind, options []string) bool {
 	loads(0, 1)(t, create(t, below, versions, options...))
 	live, stop := context.WithCancel(ctx)
 	defer stop()
-	hit := false
+	var hit atomic.Bool
 	tab := reopen(t, storetest.Faulty(below, func(op storetest.Op) storetest.Outcome {
 		if op.N != k {
 			return storetest.Outcome{}
 		}
-		hit = true
+		hit.Store(true)
 		return f.outcome(stop)
 	}))
 	o := table.LookupOptions{Dir: t.TempDir()}
@@ -511,11 +512,6 @@ func followed(t *testing.T, k int64, f faultKind, options []string) bool {
 		}
 		l = openLookup(t, tab, o)
 	}
-	defer func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	asks(t, live, l, f, lines(t, reopen(t, below), table.ScanOptions{}))
 	writeAll(t, below)
 	if err := l.Refresh(live); err != nil {
@@ -527,7 +523,10 @@ func followed(t *testing.T, k int64, f faultKind, options []string) bool {
 		}
 	}
 	asks(t, live, l, f, lines(t, reopen(t, below), table.ScanOptions{}))
-	return hit
+	if err := l.Close(); err != nil { // it copies files in the background until then
+		t.Error(err)
+	}
+	return hit.Load()
 }
 
 func writeAll(t *testing.T, st store.Store) { loads(2)(t, reopen(t, st)) }

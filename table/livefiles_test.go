@@ -68,9 +68,8 @@ func keepsUp(t *testing.T, w *table.Writer, tab *table.Table, st store.Store) {
 // believes of a quiet table.
 func leaping(t *testing.T, st store.Store) (tab *table.Table, leap func()) {
 	w, _ := world(t)
-	clock, ahead := w.Clock, time.Duration(0)
-	w.Clock = func() time.Time { return clock().Add(ahead) }
-	return reopenIn(t, st, w), func() { ahead += time.Hour }
+	clock := stopped(&w, noon)
+	return reopenIn(t, st, w), func() { clock.pass(time.Hour) }
 }
 
 // A file of the writer is committed, compacted away by others, and all the

@@ -129,8 +129,7 @@ func TestAnExpiredChainIsFoundAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	parts, _ := world(t)
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	parts.Clock = func() time.Time { return now }
+	clock := stopped(&parts, noon)
 	a := reopenIn(t, st, parts)
 	wa := newWriter(t, a, "a")
 	commit(t, wa, a, `{"k":1,"v":"first"}`)
@@ -145,7 +144,7 @@ func TestAnExpiredChainIsFoundAgain(t *testing.T) {
 	if err := st.Write(ctx, "snapshot/EARLIEST", []byte("5")); err != nil {
 		t.Fatal(err)
 	}
-	now = now.Add(2 * time.Minute)
+	clock.pass(2 * time.Minute)
 	commit(t, wa, a, `{"k":1,"v":"last"}`)
 	expect(t, a, table.ScanOptions{}, `{"k":1,"v":"last"}`)
 	if at, err := a.Snapshots().Latest(ctx); err != nil || at.ID != 7 {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -403,16 +402,14 @@ func TestAStreamEndsAtItsBounds(t *testing.T) {
 
 func TestADelayedStreamLetsSnapshotsAge(t *testing.T) {
 	w, _ := world(t)
-	var now atomic.Int64
-	start := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
-	w.Clock = func() time.Time { return start.Add(time.Duration(now.Load())) }
-	w.Sleep = func(ctx context.Context, d time.Duration) error { now.Add(int64(d)); return ctx.Err() }
+	clock := stopped(&w, noon)
+	w.Sleep = func(ctx context.Context, d time.Duration) error { clock.pass(d); return ctx.Err() }
 	st := store.NewMem()
 	create(t, st, keyed, "streaming.read.snapshot.delay=10 min")
 	tab := reopenIn(t, st, w)
 	load(t, tab, `{"k":1,"v":"a"}`)
 	tells(t, tab, table.StreamOptions{Snapshot: 1}, "1:+I 1 a")
-	if slept := time.Duration(now.Load()); slept < 10*time.Minute || slept > 11*time.Minute {
+	if slept := clock.now().Sub(noon); slept < 10*time.Minute || slept > 11*time.Minute {
 		t.Errorf("slept %v", slept)
 	}
 	tells(t, tab, table.StreamOptions{Snapshot: 1, Delay: time.Minute}, "1:+I 1 a")

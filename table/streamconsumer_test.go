@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -130,15 +129,14 @@ func TestProgressAtLeastOnceIsRecordedNowAndThen(t *testing.T) {
 	tab := create(t, st, keyed, "consumer-id=c", "consumer.mode=at-least-once")
 	grow(t, tab, 5)
 	w, _ := world(t)
-	var passed atomic.Int64 // the stream reads ahead beside the test
-	w.Clock = func() time.Time { return time.UnixMilli(1_800_000_000_000).Add(time.Duration(passed.Load())) }
+	clock := stopped(&w, noon)
 	tab = reopenIn(t, st, w)
 	s := following(t, tab, table.StreamOptions{Snapshot: 1, UntilSnapshot: 5})
 	read(t, s, func(id int64, _ bool) bool {
 		switch id {
 		case 3:
 			wantRecorded(t, tab, 1) // no second has passed
-			passed.Add(int64(time.Second))
+			clock.pass(time.Second)
 		case 4:
 			wantRecorded(t, tab, 4)
 		}
@@ -208,13 +206,11 @@ func TestAStreamThatWaitsRefreshesItsConsumer(t *testing.T) {
 	grow(t, tab, 1)
 	count := store.Counting(st)
 	w, _ := world(t)
-	var minutes atomic.Int64
+	clock := stopped(&w, noon)
 	enough := errors.New("enough")
-	w.Clock = func() time.Time {
-		return time.UnixMilli(1_800_000_000_000).Add(time.Duration(minutes.Load()) * time.Minute)
-	}
 	w.Sleep = func(context.Context, time.Duration) error {
-		if minutes.Add(1) > 250 {
+		clock.pass(time.Minute)
+		if clock.now().Sub(noon) > 250*time.Minute {
 			return enough
 		}
 		return nil

@@ -51,8 +51,7 @@ func TestTagsLiveAsLongAsTheyAreSaidTo(t *testing.T) {
 	st := store.NewMem()
 	three(t, st, "tag.default-time-retained=1 h")
 	w, _ := world(t)
-	now := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
-	w.Clock = func() time.Time { return now }
+	clock := stopped(&w, noon)
 	tab := reopenIn(t, st, w)
 	tagged(t, tab, "hour", table.TagOptions{})
 	tagged(t, tab, "day", table.TagOptions{Retained: 24 * time.Hour})
@@ -61,7 +60,7 @@ func TestTagsLiveAsLongAsTheyAreSaidTo(t *testing.T) {
 		after time.Duration
 		want  []string
 	}{{time.Hour, nil}, {time.Hour + 1, []string{"hour"}}, {24 * time.Hour, nil}, {25 * time.Hour, []string{"day"}}} {
-		now = time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC).Add(step.after)
+		clock.set(noon.Add(step.after))
 		gone, err := tab.ExpireTags(ctx, time.Time{})
 		if err != nil || !slices.Equal(gone, step.want) {
 			t.Errorf("after %v: %v, want %v: %v", step.after, gone, step.want, err)

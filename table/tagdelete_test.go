@@ -122,8 +122,7 @@ func TestDeletingATagLeavesWhatChangelogsNeed(t *testing.T) {
 func TestTagsThatEndByThemselvesFreeTheirFiles(t *testing.T) {
 	st := store.NewMem()
 	w, _ := world(t)
-	now := noon
-	w.Clock = func() time.Time { return now }
+	clock := stopped(&w, noon)
 	if err := table.Create(ctx, st, define(t, versions, "bucket=1", soon, "tag.automatic-creation=process-time", "tag.creation-period=hourly",
 		"tag.num-retained-max=2", "tag.default-time-retained=5 h", "snapshot.num-retained.min=1", "snapshot.num-retained.max=2")); err != nil {
 		t.Fatal(err)
@@ -135,7 +134,7 @@ func TestTagsThatEndByThemselvesFreeTheirFiles(t *testing.T) {
 	}
 	defer writer.Close()
 	for i := range 8 {
-		now = noon.Add(time.Duration(i) * time.Hour)
+		clock.set(noon.Add(time.Duration(i) * time.Hour))
 		commit(t, writer, tab, fmt.Sprintf(`{"k":%d,"v":"a"}`, i%3))
 		tidy(t, st, tab)
 	}
@@ -143,7 +142,7 @@ func TestTagsThatEndByThemselvesFreeTheirFiles(t *testing.T) {
 	if err != nil || len(names) != 2 {
 		t.Fatal(names, err)
 	}
-	now = now.Add(10 * time.Hour)
+	clock.pass(10 * time.Hour)
 	gone, err := tab.ExpireTags(ctx, time.Time{})
 	if err != nil || !slices.Equal(gone, names) {
 		t.Error(gone, err)

@@ -14,8 +14,7 @@ import (
 // that its writers look for a newer schema at every commit.
 func impatient(t *testing.T, st store.Store) *table.Table {
 	w, _ := world(t)
-	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
-	w.Clock = func() time.Time { now = now.Add(2 * time.Minute); return now }
+	w.Clock = flying(noon, 2*time.Minute)
 	return reopenIn(t, st, w)
 }
 

@@ -5,7 +5,7 @@
 set -eu
 
 version=v1.8.0
-port=${TIDELAKE_S3_PORT:-19001}
+port=${TIDELAKE_S3_PORT:-$((20000 + RANDOM % 10000))} # nobody's own, below those that connections take
 cache=${TIDELAKE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tidelake}/bin
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,8 @@ if [ ! -x "$gateway" ]; then
 	echo "building versitygw $version, once; this takes some minutes" >&2
 	mkdir -p "$cache"
 	# Outside the module, so that our go.mod neither governs nor notes it.
-	(cd / && GOBIN=$cache GOFLAGS= nice go install "github.com/versity/versitygw/cmd/versitygw@$version")
+	again=$PWD/.ci/again
+	(cd / && GOBIN=$cache GOFLAGS= "$again" nice go install "github.com/versity/versitygw/cmd/versitygw@$version")
 	mv "$cache/versitygw" "$gateway"
 fi
 
@@ -30,7 +31,7 @@ mkdir "$dir/tidelake"
 tries=0
 until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
 	tries=$((tries + 1))
-	if [ "$tries" -gt 50 ] || ! kill -0 "$server" 2>/dev/null; then
+	if [ "$tries" -gt 600 ] || ! kill -0 "$server" 2>/dev/null; then
 		echo "versitygw did not start:" >&2
 		cat "$dir.log" >&2
 		exit 1

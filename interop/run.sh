@@ -9,6 +9,7 @@
 #   interop/run.sh -run TestFiltersAgree -v         flags of go test
 set -euo pipefail
 cd "$(dirname "$0")"
+again=$PWD/../.ci/again
 cache=${TIDELAKE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tidelake}
 mkdir -p "$cache"
 
@@ -19,7 +20,7 @@ built() { [ "$(cat "$1/sources" 2>/dev/null)" = "$sources" ]; }
 if ! built peer/target; then
   echo "interop: building the Java program, once"
   rm -rf peer/target
-  peer/build.sh
+  "$again" peer/build.sh
   echo "$sources" > peer/target/sources
 fi
 
@@ -35,7 +36,7 @@ fetch_paimon2() { # fetch_paimon2 DIR
     printf '<project><modelVersion>4.0.0</modelVersion><groupId>org.apache.paimon</groupId><artifactId>%s</artifactId><version>%s</version><packaging>pom</packaging></project>\n' \
       "$parent" "$paimon2" > "$repo/org/apache/paimon/$parent/$paimon2/$parent-$paimon2.pom"
   done
-  mvn -q -B -Dmaven.repo.local="$repo" -f peer/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.6.0:get \
+  "$again" mvn -q -B -Dmaven.repo.local="$repo" -f peer/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.6.0:get \
     -Dartifact=org.apache.paimon:paimon-flink-2.0:$paimon2 -Dtransitive=false &&
     cp "$repo/org/apache/paimon/paimon-flink-2.0/$paimon2/paimon-flink-2.0-$paimon2.jar" "$1/paimon-$paimon2.jar"
 }
@@ -55,7 +56,7 @@ if built "$home"; then export TIDELAKE_PEER_2_0=$home; fi
 python=$cache/python
 if ! cmp -s requirements.txt "$python/requirements.txt"; then
   rm -rf "$python"
-  { python3 -m venv "$python" && "$python/bin/pip" install -q -r requirements.txt && cp requirements.txt "$python/"; } ||
+  { python3 -m venv "$python" && "$again" "$python/bin/pip" install -q -r requirements.txt && cp requirements.txt "$python/"; } ||
     echo "!!!!!!!! SKIPPED pypaimon: it could not be installed here !!!!!!!!"
 fi
 if [ -f "$python/requirements.txt" ]; then export TIDELAKE_PYTHON=$python/bin/python; fi

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tidelake/tidelake/internal/rowjson"
-	"github.com/tidelake/tidelake/schema"
 	"github.com/tidelake/tidelake/snapshot"
 	"github.com/tidelake/tidelake/table"
 )
@@ -23,13 +21,11 @@ func (w *world) between(b table.Between) (lines []string) {
 	ctx := context.Background()
 	d, err := w.open().Diff(ctx, table.ScanOptions{Between: &b})
 	w.must(err)
-	rows, err := schema.ArrowSchema(d.Fields())
-	w.must(err)
-	enc, err := rowjson.NewEncoder(d.Fields())
+	changes, err := newChangeLines(d.Fields())
 	w.must(err)
 	for rec, err := range d.Batches(ctx) {
 		w.must(err)
-		lines, err = appendTold(lines, enc, rows, rec)
+		lines, err = changes.of(lines, rec)
 		w.must(err)
 	}
 	for i, line := range lines {

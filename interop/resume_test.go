@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/tidelake/tidelake/internal/rowjson"
-	"github.com/tidelake/tidelake/schema"
 	"github.com/tidelake/tidelake/table"
 )
 
@@ -23,14 +21,12 @@ func (w *world) resumed(o table.StreamOptions) (lines []string) {
 		o.BatchRows = 1 + w.rand.r.IntN(30)
 		s, err := w.open().Stream(ctx, o)
 		w.must(err)
-		rows, err := schema.ArrowSchema(s.Fields())
-		w.must(err)
-		enc, err := rowjson.NewEncoder(s.Fields())
+		changes, err := newChangeLines(s.Fields())
 		w.must(err)
 		broken := false
 		for rec, err := range s.Batches(ctx) {
 			w.must(err)
-			lines, err = appendTold(lines, enc, rows, rec)
+			lines, err = changes.of(lines, rec)
 			w.must(err)
 			if broken = w.rand.r.IntN(6) == 0; broken {
 				break

@@ -28,11 +28,7 @@ type told struct {
 // follow sends what a stream tells until ctx ends; one with a consumer acknowledges it.
 func (w *world) follow(ctx context.Context, s *table.Stream, consumer string, out chan<- told) error {
 	defer close(out)
-	rows, err := schema.ArrowSchema(s.Fields())
-	if err != nil {
-		return err
-	}
-	enc, err := rowjson.NewEncoder(s.Fields())
+	changes, err := newChangeLines(s.Fields())
 	if err != nil {
 		return err
 	}
@@ -43,7 +39,7 @@ func (w *world) follow(ctx context.Context, s *table.Stream, consumer string, ou
 		one := told{id: c.Snapshot.ID}
 		for rec, err := range c.Batches() {
 			if err == nil {
-				one.lines, err = appendTold(one.lines, enc, rows, rec)
+				one.lines, err = changes.of(one.lines, rec)
 			}
 			if err != nil {
 				return err
@@ -60,16 +56,30 @@ func (w *world) follow(ctx context.Context, s *table.Stream, consumer string, ou
 	return nil
 }
 
-func appendTold(lines []string, enc *rowjson.Encoder, rows *arrow.Schema, rec arrow.RecordBatch) ([]string, error) {
-	plain := array.NewRecordBatch(rows, rec.Columns()[2:], rec.NumRows())
+// changeLines makes lines of batches of changes: a row with its snapshot and kind.
+type changeLines struct {
+	rows *arrow.Schema
+	enc  *rowjson.Encoder
+}
+
+func newChangeLines(fields []schema.Field) (c changeLines, err error) {
+	if c.rows, err = schema.ArrowSchema(fields); err == nil {
+		c.enc, err = rowjson.NewEncoder(fields)
+	}
+	return c, err
+}
+
+// of appends the lines of a batch.
+func (c changeLines) of(lines []string, rec arrow.RecordBatch) ([]string, error) {
+	plain := array.NewRecordBatch(c.rows, rec.Columns()[2:], rec.NumRows())
 	defer plain.Release()
-	if err := enc.Bind(plain); err != nil {
+	if err := c.enc.Bind(plain); err != nil {
 		return lines, err
 	}
 	for r := range int(rec.NumRows()) {
 		kind := schema.RowKind(rec.Column(0).(*array.Int8).Value(r))
 		id := strconv.FormatInt(rec.Column(1).(*array.Int64).Value(r), 10)
-		lines = append(lines, `{"_snapshot":`+id+`,"_kind":"`+kind.String()+`",`+string(enc.AppendRow(nil, r)[1:]))
+		lines = append(lines, `{"_snapshot":`+id+`,"_kind":"`+kind.String()+`",`+string(c.enc.AppendRow(nil, r)[1:]))
 	}
 	return lines, nil
 }

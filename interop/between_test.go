@@ -164,5 +164,9 @@ func (w *world) sameView(name string, o table.ScanOptions, java ...string) {
 	for i, line := range want {
 		want[i] = strings.Replace(line, `"_kind":"+I",`, "", 1)
 	}
-	w.same(fmt.Sprintf("$%s %v", name, java), "java", sorted(want), "go", sorted(w.system(name, o)))
+	got := w.system(name, o)
+	if name == "binlog" {
+		want, got = w.rand.settledVersions(want), w.rand.settledVersions(got)
+	}
+	w.same(fmt.Sprintf("$%s %v", name, java), "java", sorted(want), "go", sorted(got))
 }

@@ -233,7 +233,20 @@ func (t *randomTable) sequenceGroups() {
 }
 
 // settled puts the lists of loose columns in one order.
-func (t *randomTable) settled(lines []string) []string {
+func (t *randomTable) settled(lines []string) []string { return t.settledBy(lines, inOrder) }
+
+// settledVersions does so where a column is a list of the versions of a row.
+func (t *randomTable) settledVersions(lines []string) []string {
+	return t.settledBy(lines, func(versions json.RawMessage) json.RawMessage {
+		return eachOf(versions, func(list []json.RawMessage) {
+			for i := range list {
+				list[i] = inOrder(list[i])
+			}
+		})
+	})
+}
+
+func (t *randomTable) settledBy(lines []string, settle func(json.RawMessage) json.RawMessage) []string {
 	if len(t.loose) == 0 {
 		return lines
 	}
@@ -244,10 +257,8 @@ func (t *randomTable) settled(lines []string) []string {
 			return lines
 		}
 		for _, name := range t.loose {
-			var list []json.RawMessage
-			if json.Unmarshal(cells[name], &list) == nil && list != nil {
-				slices.SortFunc(list, func(a, b json.RawMessage) int { return strings.Compare(string(a), string(b)) })
-				cells[name], _ = json.Marshal(list)
+			if cell, there := cells[name]; there {
+				cells[name] = settle(cell)
 			}
 		}
 		text, _ := json.Marshal(cells)
@@ -255,4 +266,21 @@ func (t *randomTable) settled(lines []string) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+func inOrder(text json.RawMessage) json.RawMessage {
+	return eachOf(text, func(list []json.RawMessage) {
+		slices.SortFunc(list, func(a, b json.RawMessage) int { return strings.Compare(string(a), string(b)) })
+	})
+}
+
+// eachOf is a list after f had it; what is no list stays.
+func eachOf(text json.RawMessage, f func(list []json.RawMessage)) json.RawMessage {
+	var list []json.RawMessage
+	if json.Unmarshal(text, &list) != nil || list == nil {
+		return text
+	}
+	f(list)
+	text, _ = json.Marshal(list)
+	return text
 }

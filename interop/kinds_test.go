@@ -56,10 +56,21 @@ func (t *randomTable) dynamic() bool {
 	if t.moves() || !t.buckets("-1") {
 		return false
 	}
-	t.options["dynamic-bucket.target-row-num"] = fmt.Sprint(1 + t.r.IntN(8))
+	t.fill()
 	t.maybe(3, "index-file-in-data-file-dir", "true")
 	t.maybe(4, "dynamic-bucket.max-buckets", "3")
 	return true
+}
+
+// fill draws how many rows a dynamic bucket takes, so that a table has a few buckets.
+func (t *randomTable) fill() (eighths int) {
+	eighths = 1 + t.r.IntN(8)
+	rows := eighths
+	if t.big {
+		rows *= 500
+	}
+	t.options["dynamic-bucket.target-row-num"] = fmt.Sprint(rows)
+	return eighths
 }
 
 // postponed lets rows wait until a compaction gives them buckets.
@@ -83,6 +94,15 @@ func (t *randomTable) moves() bool {
 	return len(t.keys) > 0 && slices.ContainsFunc(t.parts, func(p string) bool { return !slices.Contains(t.keys, p) })
 }
 
+// wholePartition lets one dynamic bucket take all rows of a partition.
+const wholePartition = "1000000"
+
+// scattered tells that changes of a key have no order: one that comes back to its
+// partition within a commit may get another bucket there, and buckets have none.
+func (t *randomTable) scattered() bool {
+	return t.moves() && t.options["dynamic-bucket.target-row-num"] != wholePartition
+}
+
 // crossing makes the table one whose keys move between partitions.
 func (t *randomTable) crossing() bool {
 	if t.moves() {
@@ -91,7 +111,9 @@ func (t *randomTable) crossing() bool {
 	if !t.buckets("-1") {
 		return false
 	}
-	t.options["dynamic-bucket.target-row-num"] = fmt.Sprint(1 + t.r.IntN(8))
+	if t.fill() > 5 {
+		t.options["dynamic-bucket.target-row-num"] = wholePartition
+	}
 	if len(t.parts) == 0 {
 		t.addPartition("p0", true)
 	}

@@ -100,11 +100,16 @@ func (w *world) streamed(o table.StreamOptions) []string {
 	return lines
 }
 
-// byKey orders lines by snapshot and key, and keeps the order of one key's lines.
+// byKey orders lines by snapshot and key, and keeps the order of one key's lines;
+// of a key that moves, of those in one partition.
 func (w *world) byKey(lines []string) []string {
 	w.t.Helper()
 	keys := make(map[string]string, len(lines))
-	names := w.open().Schema().PrimaryKeys
+	sc := w.open().Schema()
+	names := sc.PrimaryKeys
+	if len(names) > 0 {
+		names = slices.Concat(names, sc.PartitionKeys)
+	}
 	for _, line := range lines {
 		var row map[string]json.RawMessage
 		w.must(json.Unmarshal([]byte(line), &row))
@@ -112,7 +117,7 @@ func (w *world) byKey(lines []string) []string {
 		for _, name := range names {
 			key += "|" + string(row[name])
 		}
-		if len(names) == 0 {
+		if len(names) == 0 || w.rand.scattered() {
 			key += line
 		}
 		keys[line] = key

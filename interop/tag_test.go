@@ -97,13 +97,16 @@ func TestBothMakeTheSameTags(t *testing.T) {
 		w.draw(func(t *randomTable) bool { return t.options["write-only"] == "" && t.options["bucket"] != "-2" })
 		o := w.rand.options
 		o["tag.automatic-creation"] = pick(r, "process-time", "watermark", "watermark", "watermark")
-		if o["tag.automatic-creation"] == "watermark" {
-			w.rand.maybe(2, "tag.creation-period", "hourly", "two-hours")
-		} else if time.Now().UTC().Add(2*time.Hour).Hour() < 5 { // a day must not end between the commits of the two sides, nor its delay
-			o["sink.process-time-zone"] = "Asia/Shanghai"
+		delays := []string{"10 min", "2 h"}
+		if o["tag.automatic-creation"] == "process-time" {
+			if time.Now().UTC().Add(2*time.Hour).Hour() < 5 { // a day must not end between the commits of the two sides, nor its delay
+				o["sink.process-time-zone"] = "Asia/Shanghai"
+			}
+		} else if w.rand.maybe(2, "tag.creation-period", "hourly", "two-hours") {
+			delays = delays[:1] // they have to be shorter than the period
 		}
 		w.rand.maybe(3, "tag.period-formatter", "without_dashes")
-		w.rand.maybe(3, "tag.creation-delay", "10 min", "2 h")
+		w.rand.maybe(3, "tag.creation-delay", delays...)
 		w.rand.maybe(3, "tag.num-retained-max", "2")
 		if w.rand.maybe(3, "tag.automatic-completion", "true") {
 			o["compaction.min.file-num"] = "100" // a snapshot makes up for one period, and only Java compacts append tables

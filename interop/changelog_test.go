@@ -5,6 +5,7 @@ package interop
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -193,34 +194,49 @@ func TestBothTellChangesOfOneTable(t *testing.T) {
 	}
 }
 
-// applied is the table that the changes make, as sorted lines. A change that
-// does not fit what was there fails the test.
+// applied is the table that the changes make, as sorted lines.
 func (w *world) applied() []string {
 	w.t.Helper()
-	rows := make(map[string]string)
+	rows := make(rowsByKey)
 	for _, line := range w.stream(w.latest()) {
-		cells := members(w, line)
-		var key []string
-		for _, k := range w.rand.keys {
-			key = append(key, cells[k])
-		}
-		name := strings.Join(key, " ")
-		_, row, _ := strings.Cut(line, ",")
-		_, row, _ = strings.Cut(row, ",")
-		row = "{" + row
-		old, there := rows[name]
-		switch kind := cells["_kind"]; {
-		case kind == `"+I"` && !there, kind == `"+U"` && !there:
-			rows[name] = row
-		case (kind == `"-U"` || kind == `"-D"`) && old == row:
-			delete(rows, name)
-		default:
-			w.t.Fatalf("change %s of row %q", line, old)
-		}
+		w.apply(rows, line)
 	}
-	var out []string
-	for _, row := range rows {
-		out = append(out, row)
+	return rows.lines()
+}
+
+// rowsByKey are the rows of a table by key, and by partition where keys move.
+type rowsByKey map[string]string
+
+func (r rowsByKey) lines() []string { return sorted(slices.Collect(maps.Values(r))) }
+
+// updating stands for a row between its -U and its +U.
+const updating = "-U"
+
+// apply puts a change into rows. One that does not fit what was there fails the test.
+func (w *world) apply(rows rowsByKey, line string) {
+	w.t.Helper()
+	key, kind, row := w.change(line)
+	old, there := rows[key]
+	switch {
+	case kind == "+I" && !there, kind == "+U" && old == updating:
+		rows[key] = row
+	case kind == "-U" && old == row:
+		rows[key] = updating
+	case kind == "-D" && old == row:
+		delete(rows, key)
+	default:
+		w.t.Fatalf("change %s of row %q", line, old)
 	}
-	return sorted(out)
+}
+
+// change takes a line of a stream apart.
+func (w *world) change(line string) (key, kind, row string) {
+	w.t.Helper()
+	cells := members(w, line)
+	for _, name := range slices.Concat(w.rand.keys, w.rand.parts) {
+		key += " " + cells[name]
+	}
+	_, row, _ = strings.Cut(line, ",")
+	_, row, _ = strings.Cut(row, ",")
+	return key, strings.Trim(cells["_kind"], `"`), w.rand.settled([]string{"{" + row})[0]
 }

@@ -35,7 +35,7 @@ func (w *world) resumed(o table.StreamOptions) (lines []string) {
 		if !broken {
 			return lines
 		}
-		o = table.StreamOptions{Token: s.Token(), UntilSnapshot: o.UntilSnapshot, Share: o.Share, Shares: o.Shares}
+		o.Mode, o.Snapshot, o.Tag, o.Time, o.Token = "", 0, "", time.Time{}, s.Token()
 	}
 }
 

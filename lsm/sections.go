@@ -23,23 +23,26 @@ type SortedRun []manifest.DataFile
 // compare orders the bodies of MinKey and MaxKey. The files are not changed;
 // their order does not matter. Spec: lsm, 7.3 step 1.
 func Sections(files []manifest.DataFile, compare func(a, b []byte) int) [][]SortedRun {
-	files = slices.Clone(files)
-	slices.SortStableFunc(files, func(a, b manifest.DataFile) int {
+	sorted := make([]*manifest.DataFile, len(files)) // a file is large to move about
+	for i := range files {
+		sorted[i] = &files[i]
+	}
+	slices.SortStableFunc(sorted, func(a, b *manifest.DataFile) int {
 		return cmp.Or(compare(a.MinKey, b.MinKey), compare(a.MaxKey, b.MaxKey))
 	})
 	var out [][]SortedRun
 	start, bound := 0, []byte(nil)
-	for i, f := range files {
+	for i, f := range sorted {
 		if i > start && compare(f.MinKey, bound) > 0 {
-			out = append(out, sortedRuns(files[start:i], compare))
+			out = append(out, sortedRuns(sorted[start:i], compare))
 			start = i
 		}
 		if i == start || compare(f.MaxKey, bound) > 0 {
 			bound = f.MaxKey
 		}
 	}
-	if start < len(files) {
-		out = append(out, sortedRuns(files[start:], compare))
+	if start < len(sorted) {
+		out = append(out, sortedRuns(sorted[start:], compare))
 	}
 	return out
 }
@@ -47,35 +50,48 @@ func Sections(files []manifest.DataFile, compare func(a, b []byte) int) [][]Sort
 // sortedRuns gives each file to the run that ends first, if it ends before
 // the file begins, and to a new run otherwise. The runs come in the order of
 // Paimon's heap, which nothing but listings of files depends on.
-func sortedRuns(files []manifest.DataFile, compare func(a, b []byte) int) []SortedRun {
+func sortedRuns(files []*manifest.DataFile, compare func(a, b []byte) int) []SortedRun {
 	h := &runHeap{compare: compare}
 	for _, f := range files {
 		if h.Len() == 0 {
-			heap.Push(h, SortedRun{f})
+			heap.Push(h, &runOf{f})
 			continue
 		}
-		first := heap.Pop(h).(SortedRun)
-		if compare(f.MinKey, first[len(first)-1].MaxKey) > 0 {
-			first = append(first, f)
+		first := heap.Pop(h).(*runOf)
+		if compare(f.MinKey, first.last().MaxKey) > 0 {
+			*first = append(*first, f)
 		} else {
-			heap.Push(h, SortedRun{f})
+			heap.Push(h, &runOf{f})
 		}
 		heap.Push(h, first)
 	}
-	return h.runs
+	out := make([]SortedRun, len(h.runs))
+	for i, run := range h.runs {
+		out[i] = make(SortedRun, len(*run))
+		for k, f := range *run {
+			out[i][k] = *f
+		}
+	}
+	return out
 }
+
+// runOf is a sorted run in the making.
+type runOf []*manifest.DataFile
+
+func (r runOf) last() *manifest.DataFile { return r[len(r)-1] }
 
 // runHeap has the run of the smallest last key on top.
 type runHeap struct {
-	runs    []SortedRun
+	runs    []*runOf
 	compare func(a, b []byte) int
 }
 
-func (h *runHeap) end(i int) []byte   { return h.runs[i][len(h.runs[i])-1].MaxKey }
-func (h *runHeap) Len() int           { return len(h.runs) }
-func (h *runHeap) Less(i, j int) bool { return h.compare(h.end(i), h.end(j)) < 0 }
-func (h *runHeap) Swap(i, j int)      { h.runs[i], h.runs[j] = h.runs[j], h.runs[i] }
-func (h *runHeap) Push(x any)         { h.runs = append(h.runs, x.(SortedRun)) }
+func (h *runHeap) Len() int { return len(h.runs) }
+func (h *runHeap) Less(i, j int) bool {
+	return h.compare(h.runs[i].last().MaxKey, h.runs[j].last().MaxKey) < 0
+}
+func (h *runHeap) Swap(i, j int) { h.runs[i], h.runs[j] = h.runs[j], h.runs[i] }
+func (h *runHeap) Push(x any)    { h.runs = append(h.runs, x.(*runOf)) }
 func (h *runHeap) Pop() any {
 	last := h.runs[len(h.runs)-1]
 	h.runs = h.runs[:len(h.runs)-1]

@@ -49,6 +49,16 @@ func (f *Filter) KeepEntry(e *Entry) bool {
 	return f.keepIdentity(e) && (e.Kind == Delete || f.keepFile(e))
 }
 
+// entryTest is KeepEntry, or nil where that keeps everything: entries that
+// nothing is left out of are decoded once.
+func (f *Filter) entryTest() func(*Entry) bool {
+	if f == nil || f.Partition == nil && f.Bucket == nil && f.File == nil &&
+		f.MinBucket == nil && f.MaxBucket == nil && f.MinLevel == nil && f.MaxLevel == nil && f.MinRowID == nil && f.MaxRowID == nil {
+		return nil
+	}
+	return f.KeepEntry
+}
+
 // keepIdentity tests what an ADD and its DELETE have in common.
 func (f *Filter) keepIdentity(e *Entry) bool {
 	if f == nil {

@@ -255,12 +255,8 @@ func (f *file) close(ctx context.Context) (int64, error) {
 // filter keeps (nil = all) in the order of metas, skipping manifests that
 // cannot hold any. The first error ends it. Entries may be kept.
 func (m *IO) Scan(ctx context.Context, metas []Meta, f *Filter) iter.Seq2[*Entry, error] {
-	var keep func(*Entry) bool
-	if f != nil {
-		keep = f.KeepEntry
-	}
 	return func(yield func(*Entry, error) bool) {
-		for entries, err := range m.batches(ctx, m.prune(metas, f), keep) {
+		for entries, err := range m.batches(ctx, m.prune(metas, f), f.entryTest()) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -294,14 +290,10 @@ func (m *IO) batches(ctx context.Context, metas []Meta, keep func(*Entry) bool) 
 // manifests of a snapshot, base before delta: unlike Fold, deletes that match
 // nothing are dropped.
 func (m *IO) Live(ctx context.Context, metas []Meta, f *Filter) ([]Entry, error) {
-	var keep func(*Entry) bool
-	if f != nil {
-		keep = f.KeepEntry
-	}
 	var all [][]Entry
 	total := 0
 	var gone deletions
-	for entries, err := range m.batches(ctx, m.prune(metas, f), keep) {
+	for entries, err := range m.batches(ctx, m.prune(metas, f), f.entryTest()) {
 		if err != nil {
 			return nil, err
 		}

@@ -101,7 +101,8 @@ func (s *Scan) Plan(ctx context.Context) ([]Split, error) {
 		return nil, s.table.wrap("plan", s.whyMissing(ctx, err))
 	}
 	byBucket := make(map[bucketKey][]manifest.DataFile)
-	for _, e := range entries {
+	for i := range entries {
+		e := &entries[i]
 		if e.Bucket < 0 {
 			continue // rows that wait for a bucket are not visible to batch reads
 		}
@@ -224,7 +225,7 @@ func (s *Scan) splitBucket(ctx context.Context, key bucketKey, files []manifest.
 		})
 		return s.pack(base, groupsOfOne(files), vectors), nil
 	}
-	mayMatch := func(f manifest.DataFile) bool { return s.fileMayMatch(ctx, s.filter, &f) }
+	mayMatch := func(f manifest.DataFile) bool { return s.filter.IsTrue() || s.fileMayMatch(ctx, s.filter, &f) }
 	_, folds := s.engine.(mergeengine.Folder) // a row may match though none of its versions does
 	if !folds && !slices.ContainsFunc(files, mayMatch) {
 		return nil, nil // no version of any row matches
@@ -279,12 +280,10 @@ func groupsOfOne(files []manifest.DataFile) []fileGroup {
 }
 
 func groupOf(section []lsm.SortedRun) fileGroup {
-	var g fileGroup
-	for _, run := range section {
-		g.files = append(g.files, run...)
+	if len(section) == 1 {
+		return fileGroup{files: section[0]}
 	}
-	g.merge = len(section) > 1
-	return g
+	return fileGroup{files: slices.Concat(section...), merge: true}
 }
 
 // pack joins neighbouring groups into splits of about source.split.target-size.
@@ -294,8 +293,8 @@ func (s *Scan) pack(base Split, groups []fileGroup, vectors bucketVectors) []Spl
 	weight := int64(0)
 	for _, g := range groups {
 		w := int64(0)
-		for _, f := range g.files {
-			w += max(f.Size, s.table.options.SplitOpenFileCost)
+		for i := range g.files {
+			w += max(g.files[i].Size, s.table.options.SplitOpenFileCost)
 		}
 		if n := len(out); n > 0 && out[n-1].Merge == g.merge && weight+w <= s.table.options.SplitTargetSize {
 			out[n-1].Files = append(out[n-1].Files, g.files...)

@@ -86,7 +86,7 @@ func NewWriter(w io.Writer, fields []schema.Field, opts WriterOptions) (*Writer,
 		parquet.WithCompression(c.id), parquet.WithDictionaryDefault(false))
 	f := &Writer{
 		fields: fields, opts: opts, codec: c, pq: pq,
-		out:   &sink{w: bufio.NewWriterSize(w, 16<<10)},
+		out:   newSink(w),
 		meta:  metadata.NewFileMetadataBuilder(pq, props, nil),
 		index: &metadata.PageIndexBuilder{Schema: pq},
 	}
@@ -376,13 +376,32 @@ func (f *Writer) Abort() {
 		c.chunk.free()
 	}
 	f.columns = nil
+	f.out.release()
 }
 
 // sink counts what goes to the file and remembers the first error.
 type sink struct {
-	w   *bufio.Writer
+	w   *bufio.Writer // nil once released
 	at  int64
 	err error
+}
+
+// sinkBuffers spares small files a buffer that is larger than they are.
+var sinkBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 16<<10) }}
+
+func newSink(w io.Writer) *sink {
+	b := sinkBuffers.Get().(*bufio.Writer)
+	b.Reset(w)
+	return &sink{w: b}
+}
+
+func (s *sink) release() {
+	if s == nil || s.w == nil {
+		return
+	}
+	s.w.Reset(nil)
+	sinkBuffers.Put(s.w)
+	s.w, s.err = nil, &fault.Error{Class: fault.ErrClosed, Detail: "data file writer"}
 }
 
 // Tell is the position in the file.

@@ -44,7 +44,7 @@ type pageInfo struct {
 }
 
 const (
-	minBlock = 4 << 10
+	minBlock = 512 // of a file of a few rows, one for each column
 	maxBlock = 1 << 20
 )
 

@@ -14,7 +14,7 @@ import (
 // maxDictBytes is where a dictionary stops to pay: the limit of parquet-mr.
 const maxDictBytes = 1 << 20
 
-const minDictSlots = 512
+const minDictSlots = 64
 
 // fixedDict numbers values of 4 or 8 bytes by their bits, so that two NaNs or
 // the two zeros stay what they are.

@@ -285,6 +285,9 @@ func (c *Committer) write(ctx context.Context, p *pending, files []manifest.Entr
 		func(ctx context.Context) (err error) { o.index, err = c.writeIndex(ctx, p, index); return err },
 		func(ctx context.Context) (err error) { o.schemaID, err = c.cfg.LatestSchemaID(ctx); return err },
 	}
+	if p.base.snapshot == nil && c.cfg.Prove != nil {
+		jobs = append(jobs, c.cfg.Prove)
+	}
 	tasks, tctx := errgroup.WithContext(ctx)
 	if c.cfg.Sequential {
 		tasks.SetLimit(1)

@@ -38,6 +38,9 @@ type Config struct {
 	// Compacts is an error where compactions made under Schema do not fit the
 	// schema of an id, which is the newest: they are refused then. Default: all do.
 	Compacts func(ctx context.Context, schemaID int64) error
+	// Prove proves that there is the table still. It is asked where the chain is
+	// empty, which that of a table that was dropped is too. Default: nobody asks.
+	Prove func(context.Context) error
 	// Expired tells whether a partition has outlived the table's retention. It
 	// only makes the message of a conflict clearer. Default: none has.
 	Expired func(partition []byte) bool

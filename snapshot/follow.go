@@ -56,7 +56,7 @@ func (e *OutOfRange) Error() string {
 	case e.Expired():
 		return fmt.Sprintf("snapshots %d to %d have expired, the oldest is %d", e.Next, e.Earliest-1, e.Earliest)
 	case e.Latest == 0:
-		return fmt.Sprintf("the next snapshot would be %d, and the table has none: it was made anew", e.Next)
+		return fmt.Sprintf("the next snapshot would be %d, and the table has none: it was dropped or made anew", e.Next)
 	}
 	return fmt.Sprintf("the next snapshot would be %d, and the newest is %d: the table was rolled back or made anew, or never got that far", e.Next, e.Latest)
 }

@@ -53,6 +53,7 @@ func (t *Table) NewCommitter(_ context.Context, user string) (*Committer, error)
 	inner, err := snapshot.NewCommitter(snapshot.Config{
 		Store: t.store, Branch: t.branch, Manifest: t.manifest, Schema: t.schema, Options: t.options, User: user, NewUser: fresh,
 		Clock: t.world.Clock, Sleep: t.world.Sleep, Rand: t.world.Rand, LatestSchemaID: newest.latest, Compacts: t.tellsAs,
+		Prove: func(ctx context.Context) error { return t.schemas.prove(ctx, t.schema.ID) },
 	})
 	if err != nil {
 		return nil, t.wrap("open committer", err)

@@ -70,7 +70,7 @@ func (t *Table) planCompaction(ctx context.Context, o CompactOptions, wanted fun
 	if o.MaxBytes < 0 || o.IdleFor < 0 {
 		return nil, fault.Invalid("a negative bound of bytes, or of idle time")
 	}
-	at, err := t.chain.Latest(ctx)
+	at, err := t.newest(ctx)
 	if err != nil || at == nil {
 		return nil, err
 	}

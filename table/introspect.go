@@ -21,9 +21,19 @@ type FileInfo struct {
 // snapshotAt is the snapshot of an id, the newest for 0, nil when there is none.
 func (t *Table) snapshotAt(ctx context.Context, id int64) (*snapshot.Snapshot, error) {
 	if id == 0 {
-		return t.chain.Latest(ctx)
+		return t.newest(ctx)
 	}
 	return t.chain.Get(ctx, id)
+}
+
+// newest is the newest snapshot, nil in a table that has none yet. A table
+// that was dropped has none either, and must not look like an empty one.
+func (t *Table) newest(ctx context.Context) (*snapshot.Snapshot, error) {
+	at, err := t.chain.Latest(ctx)
+	if err != nil || at != nil {
+		return at, err
+	}
+	return nil, t.schemas.prove(ctx, t.schema.ID)
 }
 
 // Files lists the live data files of a snapshot (0: the newest) in the order

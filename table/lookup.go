@@ -255,7 +255,7 @@ func (l *Lookup) Refresh(ctx context.Context) error {
 		return nil
 	}
 	now := l.table.world.Clock()
-	newest, err := l.table.chain.Latest(ctx)
+	newest, err := l.table.newest(ctx)
 	if err == nil && newest != nil {
 		err = l.table.checkAltered(ctx, newest.SchemaID)
 	}

@@ -87,6 +87,15 @@ func (s *schemaFiles) get(ctx context.Context, id int64) (*schema.Table, error) 
 	return sc, nil
 }
 
+// prove tells whether a schema is still there: where it is not, its table was dropped.
+func (s *schemaFiles) prove(ctx context.Context, id int64) error {
+	_, err := s.store.Stat(ctx, s.key(id))
+	if isNotFound(err) {
+		return &fault.Error{Class: fault.ErrNotFound, File: s.key(id), Detail: "the table was dropped since it was opened", Hint: "open it again, if there is one of its name"}
+	}
+	return err
+}
+
 // forget drops what is known, for schemas that were replaced after all.
 func (s *schemaFiles) forget() {
 	s.mu.Lock()

@@ -42,7 +42,7 @@ func (s *Scan) chosen(ctx context.Context) (at *snapshot.Snapshot, own bool, err
 	if at, err = t.travel(ctx, o); err != nil || at != nil {
 		return at, true, err
 	}
-	at, err = t.chain.Latest(ctx)
+	at, err = t.newest(ctx)
 	return at, false, err
 }
 

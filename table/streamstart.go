@@ -19,7 +19,7 @@ func (s *Stream) begin(ctx context.Context) (position, error) {
 
 // first is the position that the options ask for (streaming format, section 8.2).
 func (s *Stream) first(ctx context.Context) (position, error) {
-	latest, err := s.table.chain.Latest(ctx)
+	latest, err := s.table.newest(ctx)
 	if err != nil {
 		return position{}, err
 	}

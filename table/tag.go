@@ -108,7 +108,7 @@ func (t *Table) newTag(ctx context.Context, name string, o TagOptions) (*snapsho
 		at, err = t.taggedSnapshot(ctx, o.Snapshot, err)
 	}
 	if err == nil && at == nil {
-		at, err = t.chain.Latest(ctx)
+		at, err = t.newest(ctx)
 	}
 	if err != nil {
 		return nil, err

@@ -30,10 +30,10 @@ var registry struct {
 // Paimon's. Such a table leaves the shared world: Paimon refuses it, and so
 // does every program that has not registered the name. Register before tables
 // are opened, in an init function or at the start of main; it is safe for
-// concurrent use. The error is ErrInvalid for a name without a dot and
-// ErrExists for one that is taken.
+// concurrent use. The error is ErrInvalid for a name without a dot or
+// a nil make, and ErrExists for a name that is taken.
 func RegisterAggregate(name string, make func(f schema.Field) (Aggregator, error)) error {
-	if err := ownName(name); err != nil {
+	if err := ownName(name, make == nil); err != nil {
 		return err
 	}
 	registry.Lock()
@@ -51,7 +51,7 @@ func RegisterAggregate(name string, make func(f schema.Field) (Aggregator, error
 // [RegisterAggregate] is for every column: its error says why the table cannot
 // have the engine. Names, concurrency and errors are as there, too.
 func RegisterEngine(name string, make func(t *schema.Table) (RowMerger, error)) error {
-	if err := ownName(name); err != nil {
+	if err := ownName(name, make == nil); err != nil {
 		return err
 	}
 	registry.Lock()
@@ -59,8 +59,11 @@ func RegisterEngine(name string, make func(t *schema.Table) (RowMerger, error)) 
 	return add(&registry.engines, name, newRowMerger(make))
 }
 
-func ownName(name string) error {
-	if schema.OwnName(name) {
+func ownName(name string, unmade bool) error {
+	switch {
+	case unmade:
+		return fault.Invalid(fmt.Sprintf("%q is registered without a function that makes it", name))
+	case schema.OwnName(name):
 		return nil
 	}
 	return fault.Invalid(fmt.Sprintf("%q as the name of a function: put a dot and something that is yours before it, as in acme.longest", name))

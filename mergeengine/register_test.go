@@ -292,6 +292,14 @@ func TestNamesAreOnesOwnAndTakenOnce(t *testing.T) {
 	}
 }
 
+func TestNothingIsNoFunctionToRegister(t *testing.T) {
+	for _, err := range []error{mergeengine.RegisterAggregate("test.nothing", nil), mergeengine.RegisterEngine("test.nothing", nil)} {
+		if !errors.Is(err, table.ErrInvalid) || !strings.Contains(err.Error(), "test.nothing") {
+			t.Errorf("registered: %v", err)
+		}
+	}
+}
+
 func TestRegisteringIsSafeBesideOpening(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {

@@ -72,17 +72,36 @@ func (l *Lookup) GetRows(ctx context.Context, keys ...any) (*Found, error) {
 	return l.GetBatch(ctx, rec)
 }
 
-// RowOf is one row of a batch, whose columns are those of fields, as Go values
-// that Writer.Put takes; nulls are left out.
+// RowOf is one row of a batch as Go values that Writer.Put takes: the columns
+// of fields, which are found by their names, so those that a Stream puts before
+// them are passed over. Nulls are left out.
 func RowOf(fields []schema.Field, rec arrow.RecordBatch, row int) Row {
 	out := make(Row, len(fields))
+	at := 0
 	for i := range fields {
 		f := &fields[i]
-		if v := goCell(&f.Type, rec.Column(i), row); v != nil {
+		if at = columnFrom(rec, at, f.Name); at == int(rec.NumCols()) {
+			at = 0
+			continue
+		}
+		if v := goCell(&f.Type, rec.Column(at), row); v != nil {
 			out[f.Name] = v
 		}
+		at++
 	}
 	return out
+}
+
+// columnFrom is the first column of a name, from one on and then from the
+// first on; there are so many columns where none has it.
+func columnFrom(rec arrow.RecordBatch, from int, name string) int {
+	n := int(rec.NumCols())
+	for i := range n {
+		if at := (from + i) % n; rec.ColumnName(at) == name {
+			return at
+		}
+	}
+	return n
 }
 
 // Get looks up keys in the newest snapshot; see Lookup.Get. It opens a Lookup
@@ -123,13 +142,12 @@ func (l *Lookup) appendKeys(a *answer, keys []any) error {
 func (l *Lookup) keyValues(key any) ([]any, error) {
 	loc := l.table.settings.TimeZone
 	if row, ok := l.byColumn(key); ok {
-		all, err := rowValues(l.scan.schema.Fields, row, loc)
+		values, err := rowPart(l.primary, l.scan.schema.Fields, row, loc)
 		if err != nil {
 			return nil, err
 		}
-		values := make([]any, len(l.primary))
 		for i, f := range l.primary {
-			if values[i] = all[l.scan.schema.Index(f.Name)]; values[i] == nil {
+			if values[i] == nil {
 				return nil, l.wrongKey("column %q is missing or null", f.Name)
 			}
 		}

@@ -24,6 +24,12 @@ type Row map[string]any
 // rowValues turns v, a struct, a pointer to one, a Row or any map keyed by
 // strings, into one metadata value a field.
 func rowValues(fields []schema.Field, v any, loc *time.Location) ([]any, error) {
+	return rowPart(fields, fields, v, loc)
+}
+
+// rowPart is rowValues for some of the columns that there are: the values of
+// others may be anything.
+func rowPart(fields, all []schema.Field, v any, loc *time.Location) ([]any, error) {
 	rv := reflect.ValueOf(v)
 	for rv.Kind() == reflect.Pointer || rv.Kind() == reflect.Interface {
 		if rv.IsNil() {
@@ -36,11 +42,11 @@ func rowValues(fields []schema.Field, v any, loc *time.Location) ([]any, error) 
 	case !rv.IsValid():
 		return nil, fault.Invalid("a nil row")
 	case rv.Kind() == reflect.Map && rv.Type().Key().Kind() == reflect.String:
-		if err := fromMap(fields, rv, values, loc); err != nil {
+		if err := fromMap(fields, all, rv, values, loc); err != nil {
 			return nil, err
 		}
 	case rv.Kind() == reflect.Struct && rv.Type() != timeType:
-		if err := fromStruct(fields, rv, values, loc); err != nil {
+		if err := fromStruct(fields, all, rv, values, loc); err != nil {
 			return nil, err
 		}
 	default:
@@ -49,7 +55,7 @@ func rowValues(fields []schema.Field, v any, loc *time.Location) ([]any, error) 
 	return values, nil
 }
 
-func fromMap(fields []schema.Field, rv reflect.Value, values []any, loc *time.Location) error {
+func fromMap(fields, all []schema.Field, rv reflect.Value, values []any, loc *time.Location) error {
 	found := 0
 	for i, f := range fields {
 		cell := rv.MapIndex(reflect.ValueOf(f.Name).Convert(rv.Type().Key()))
@@ -67,7 +73,7 @@ func fromMap(fields []schema.Field, rv reflect.Value, values []any, loc *time.Lo
 		return nil
 	}
 	for _, k := range rv.MapKeys() {
-		if !hasField(fields, k.String()) {
+		if !hasField(all, k.String()) {
 			return fault.Invalid(fmt.Sprintf("no column %q in the table", k.String()))
 		}
 	}
@@ -83,7 +89,7 @@ func hasField(fields []schema.Field, name string) bool {
 	return false
 }
 
-func fromStruct(fields []schema.Field, rv reflect.Value, values []any, loc *time.Location) error {
+func fromStruct(fields, all []schema.Field, rv reflect.Value, values []any, loc *time.Location) error {
 	plan, err := structPlanOf(rv.Type())
 	if err != nil {
 		return err
@@ -109,7 +115,7 @@ func fromStruct(fields []schema.Field, rv reflect.Value, values []any, loc *time
 		return nil
 	}
 	for name := range plan {
-		if !hasField(fields, name) {
+		if !hasField(all, name) {
 			return fault.Invalid(fmt.Sprintf("struct %s names column %q, which the table does not have; correct its tag or mark it `tidelake:\"-\"`", rv.Type(), name))
 		}
 	}
@@ -155,6 +161,9 @@ func structPlanOf(t reflect.Type) (map[string][]int, error) {
 			return nil, fault.Invalid(fmt.Sprintf("struct %s names column %q twice", t, name))
 		}
 		plan[name] = f.Index
+	}
+	if len(plan) == 0 {
+		return nil, fault.Invalid(fmt.Sprintf("struct %s has no exported field: none could be a column", t))
 	}
 	structPlans.Store(t, plan)
 	return plan, nil

@@ -1,6 +1,7 @@
 package table_test
 
 import (
+	"errors"
 	"math"
 	"testing"
 	"time"
@@ -117,4 +118,58 @@ func TestBadGoRowsAreRefusedAndLeaveTheWriterUsable(t *testing.T) {
 	if got := lines(t, tab, table.ScanOptions{Columns: []string{"id"}}); len(got) != 1 {
 		t.Error(got)
 	}
+}
+
+// Rows of a stream's batch are found behind the columns that it puts before them.
+func TestARowOfAStreamIsFoundByTheNamesOfItsColumns(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed)
+	load(t, tab, `{"k":1,"v":"a"}`)
+	s, err := tab.Stream(ctx, table.StreamOptions{UntilSnapshot: 1, CommitTimes: true, Columns: []string{"v", "k"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for rec, err := range s.Batches(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows++
+		if row := table.RowOf(s.Fields(), rec, 0); row["k"] != int64(1) || row["v"] != "a" {
+			t.Errorf("the row is %v", row)
+		}
+		if row := table.RowOf(tab.Schema().Fields, rec, 0); len(row) != 2 {
+			t.Errorf("in another order the row is %v", row)
+		}
+	}
+	if rows != 1 {
+		t.Errorf("%d batches", rows)
+	}
+}
+
+// What cannot be a row, or a batch, is an error and no panic.
+func TestWhatHasNoColumnsIsNoRow(t *testing.T) {
+	w := newWriter(t, create(t, store.NewMem(), keyed), "")
+	failsWith(t, w.Put(ctx, errors.New("no row")), table.ErrInvalid, "no exported field")
+	failsWith(t, w.Put(ctx, struct{ k int64 }{1}), table.ErrInvalid, "no exported field")
+	failsWith(t, w.Write(ctx, nil), table.ErrInvalid, "a nil batch")
+}
+
+// A key may be a struct of which only the key is filled in: whatever is in its
+// other fields is not looked at.
+func TestOnlyTheKeyOfAStructIsLookedAtInALookup(t *testing.T) {
+	tab := create(t, store.NewMem(), people)
+	w := newWriter(t, tab, "")
+	if err := errors.Join(w.Put(ctx, table.Row{"id": 1, "balance": "1.50"}), w.CommitNext(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	type account struct {
+		ID      int64
+		Balance string // "" is no DECIMAL
+	}
+	rows, err := tab.Get(ctx, account{ID: 1}, &account{ID: 2})
+	if err != nil || len(rows) != 2 || rows[0]["id"] != int64(1) || rows[1] != nil {
+		t.Errorf("found %v, error %v", rows, err)
+	}
+	_, err = tab.Get(ctx, struct{ ID, Nothing int }{1, 2})
+	failsWith(t, err, table.ErrInvalid, `column "nothing"`)
 }

@@ -87,7 +87,8 @@ type Writer struct {
 	renewal
 }
 
-// NewWriter opens a writer on the table's newest schema. It refuses, by name,
+// NewWriter opens a writer on the schema that t was opened with; a newer one is
+// taken up after a commit, see Writer. It refuses, by name,
 // options whose writing is not built. Close the writer in the end.
 func (t *Table) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error) {
 	return t.newWriter(ctx, o, o.Batch && t.options.PostponeBatchFixed)
@@ -144,6 +145,9 @@ func (w *Writer) WriteKinds(ctx context.Context, rec arrow.RecordBatch, kinds []
 	if err := w.ready(); err != nil {
 		return err
 	}
+	if rec == nil {
+		return w.table.wrap("write", fault.Invalid("a nil batch"))
+	}
 	if kinds != nil && int64(len(kinds)) != rec.NumRows() {
 		return w.table.wrap("write", fault.Invalid(fmt.Sprintf("%d row kinds for %d rows", len(kinds), rec.NumRows())))
 	}
@@ -158,10 +162,12 @@ func (w *Writer) WriteKinds(ctx context.Context, rec arrow.RecordBatch, kinds []
 // primary-key table it replaces the row of the same key.
 //
 // Go values by column type: bool; any integer in range; float32 and float64;
-// string; []byte; decimal128.Num or string for DECIMAL; time.Time for DATE,
-// TIMESTAMP (wall clock) and TIMESTAMP_LTZ (instant); time.Duration for TIME;
-// slices for ARRAY; maps for MAP and, element to count, MULTISET; structs or
-// Row for ROW. A nil pointer, slice, map or interface is null.
+// string; []byte; decimal128.Num (unscaled), integers or text for DECIMAL;
+// time.Time for DATE, TIMESTAMP (wall clock) and TIMESTAMP_LTZ (instant), cut to
+// the column's precision; time.Duration for TIME; text as in filters for these
+// four; slices for ARRAY; maps for MAP and, element to count, MULTISET; structs
+// or Row for ROW. A nil pointer, slice, map or interface is null. A null where the
+// column is NOT NULL, as in a key, may be an error only of a later call.
 func (w *Writer) Put(ctx context.Context, row any) error {
 	return w.WriteRow(ctx, schema.Insert, row)
 }

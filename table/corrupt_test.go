@@ -257,6 +257,8 @@ func TestExternalPathsStayWithinDeclaredRoots(t *testing.T) {
 		t.Error(err)
 	}
 	failsWith(t, read(root+"/bucket-0/f.parquet", root, false), table.ErrInvalid, "outside", "AllowOutsideRoots")
+	away := store.NewMem().URL() + "/../data"
+	failsWith(t, read(away+"/bucket-0/f.parquet", away, false), table.ErrInvalid, "outside", "AllowOutsideRoots")
 	failsWith(t, read(root+"/../../x/f.parquet", root, true), table.ErrCorrupt, "outside")
 	failsWith(t, read("s3://otherdata/f.parquet", root, true), table.ErrCorrupt, "data-file.external-paths")
 	failsWith(t, read(root+"/bucket-0/f.parquet", "", true), table.ErrCorrupt, "data-file.external-paths")

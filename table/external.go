@@ -88,8 +88,10 @@ func (e *externalFiles) open(ctx context.Context, url string) (store.Store, stri
 
 // inside tells that root lies below the directory of the table itself.
 func inside(tableURL, root string) bool {
-	strip := func(s string) string { return strings.TrimSuffix(strings.TrimPrefix(s, "file://"), "/") }
-	return strings.HasPrefix(strip(root)+"/", strip(tableURL)+"/")
+	plain := func(s string) string { // "/.." leads out of it, and Java writes file:/x
+		return path.Clean(strings.TrimPrefix(strings.TrimPrefix(s, "file://"), "file:"))
+	}
+	return strings.HasPrefix(plain(root)+"/", plain(tableURL)+"/")
 }
 
 func (e *externalFiles) close() error {

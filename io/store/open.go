@@ -19,7 +19,7 @@ var buckets = []string{"s3", "gs", "azblob"}
 
 // Open opens the store that a URL names:
 //
-//	./warehouse, /data/warehouse, file:///data/warehouse
+//	./warehouse, /data/warehouse, file:///data/warehouse or file:/data/warehouse
 //	s3://bucket/prefix?region=eu-central-1       (endpoint=…, use_path_style=true for other servers)
 //	gs://bucket/prefix
 //	azblob://container/prefix
@@ -30,13 +30,14 @@ var buckets = []string{"s3", "gs", "azblob"}
 // with a blank import of package io/store/cloud, so that programs which need
 // none of them stay small; without it these schemes are fault.ErrUnsupported.
 func Open(ctx context.Context, rawURL string) (Store, error) {
+	if strings.HasPrefix(rawURL, "file:/") { // Java writes it with one slash too
+		return openFile(rawURL)
+	}
 	scheme, rest, ok := strings.Cut(rawURL, "://")
 	if !ok || filepath.VolumeName(rawURL) != "" {
 		return NewLocal(rawURL)
 	}
 	switch {
-	case scheme == "file":
-		return openFile(rawURL)
 	case scheme == "mem":
 		return openMem(rest)
 	case slices.Contains(buckets, scheme):

@@ -245,7 +245,7 @@ func TestCounterCountsRequestsAndBytes(t *testing.T) {
 
 func TestOpenKnowsItsURLs(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
-	for _, url := range []string{dir, "file://" + dir, "file://localhost" + dir} {
+	for _, url := range []string{dir, "file://" + dir, "file://localhost" + dir, "file:" + dir} {
 		s, err := store.Open(ctx, url)
 		if err != nil {
 			t.Fatal(err)

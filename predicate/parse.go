@@ -2,6 +2,7 @@ package predicate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -265,6 +266,10 @@ func (p *parser) operand() lit {
 	case p.tok.kind == quotedToken, p.tok.kind == nameToken && !reserved[strings.ToUpper(p.tok.text)]:
 		if p.tok.kind == nameToken && p.next("(") {
 			p.refuse("function "+p.tok.text, "compare a column with a literal")
+			break
+		}
+		if !slices.ContainsFunc(p.fields, func(f schema.Field) bool { return f.Name == p.tok.text }) {
+			p.fail("want a literal, and text stands in single quotes")
 			break
 		}
 		if f, ok := p.column(); ok {

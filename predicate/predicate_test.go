@@ -157,6 +157,8 @@ func TestParserSaysWhatIsWrongAndWhere(t *testing.T) {
 		"name = DATE '2026-01-01'":               "column name (STRING): DATE '2026-01-01' is not text",
 		"day = 'x'":                              "column day (DATE): 'x' is not a date, write 2026-01-31",
 		"day = '2026-02-30'":                     "names a day that its month does not have",
+		`name = "ada"`:                           "want a literal, and text stands in single quotes",
+		"name = ada":                             "want a literal, and text stands in single quotes",
 		"day = 3":                                "is not a date or time in single quotes",
 		"ts = '2026-01-01 00:00:00Z'":            "has an offset, which only a TIMESTAMP_LTZ can be compared with",
 		"day = DATE 'x'":                         `DATE "x" is not a date`,

@@ -55,8 +55,8 @@ func TestYAMLAndJSONMeanTheSame(t *testing.T) {
 }
 
 func TestDefinitionFaultsComeTogether(t *testing.T) {
-	_, err := ParseDefinition([]byte(`{"colums":[],"columns":[{"name":"a","type":"INTT"},{"name":"b","typ":"INT"},3],"options":{"bucket":[]}}`))
-	for _, want := range []string{`unknown member "colums", did you mean "columns"?`, `"INTT" is no type`, `unknown member "typ"`, "columns[2]", "options.bucket"} {
+	_, err := ParseDefinition([]byte(`{"colums":[],"columns":[{"name":"a","type":"INTT"},{"name":"b","typ":"INT"},3,{"name":"c","type":"LONG"}],"options":{"bucket":[]}}`))
+	for _, want := range []string{`unknown member "colums", did you mean "columns"?`, `"INTT" is no type, did you mean "INT"?`, `"LONG" is no type, write BIGINT`, `unknown member "typ"`, "columns[2]", "options.bucket"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v lacks %s", err, want)
 		}
@@ -200,5 +200,15 @@ func TestRefusedTypesAreNamed(t *testing.T) {
 		if _, err := ArrowType(mustType(t, typ)); !errors.Is(err, fault.ErrUnsupported) {
 			t.Errorf("%s: %v", typ, err)
 		}
+	}
+}
+
+// A name of one letter is one edit away from every other: that is no slip.
+func TestNoLetterIsMeantByAnother(t *testing.T) {
+	if got := suggestion("q", []string{"k", "qq"}); got != "" {
+		t.Errorf("told%s", got)
+	}
+	if got := suggestion("K", []string{"k"}); got == "" {
+		t.Error("nothing is told of another case")
 	}
 }

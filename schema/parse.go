@@ -193,9 +193,24 @@ func (p *typeParser) parseBare(depth int) Type {
 		return Type{Kind: Blob}
 	}
 	p.tok = at
-	p.fail("%q is no type", at.text)
+	p.fail("%q is no type%s", at.text, otherWord(word))
 	return Type{}
 }
+
+// otherWord says which type another dialect, or a slip, may mean by a word.
+func otherWord(word string) string {
+	if name, ok := elsewhere[word]; ok {
+		return ", write " + name
+	}
+	return suggestion(word, typeWords)
+}
+
+var (
+	typeWords = []string{"CHAR", "VARCHAR", "STRING", "BINARY", "VARBINARY", "BYTES", "DECIMAL", "NUMERIC", "INTEGER", "DOUBLE", "TIME", "TIMESTAMP",
+		"TIMESTAMP_LTZ", "ARRAY", "MULTISET", "MAP", "ROW", "BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DATE"}
+	elsewhere = map[string]string{"BYTE": "TINYINT", "SHORT": "SMALLINT", "LONG": "BIGINT", "REAL": "FLOAT", "BOOL": "BOOLEAN", "CHARACTER": "CHAR", "TEXT": "STRING",
+		"DATETIME": "TIMESTAMP", "TIMESTAMP_NTZ": "TIMESTAMP", "STRUCT": "ROW<name TYPE, …>", "JSON": "STRING", "UUID": "STRING"}
+)
 
 func (p *typeParser) nested(word string, depth int) Type {
 	if word == "ROW" {

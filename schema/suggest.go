@@ -18,7 +18,10 @@ func nearest(name string, names []string) (string, bool) {
 		return "", false
 	}
 	limit := 2
-	if len(name) <= 6 {
+	switch {
+	case len(name) <= 1: // every other letter is one edit away
+		limit = 0
+	case len(name) <= 6:
 		limit = 1
 	}
 	best, bestDistance := "", limit+1

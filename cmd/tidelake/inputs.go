@@ -7,8 +7,12 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 
@@ -123,7 +127,7 @@ func (in *parquetInput) definition() (schema.Definition, []string, error) {
 	return def, nil, nil
 }
 
-func (in *parquetInput) batches(*table.Table, rowjson.Options) iter.Seq2[rowjson.Batch, error] {
+func (in *parquetInput) batches(t *table.Table, _ rowjson.Options) iter.Seq2[rowjson.Batch, error] {
 	return func(yield func(rowjson.Batch, error) bool) {
 		records, err := in.arrow.GetRecordReader(context.Background(), nil, nil)
 		if err != nil {
@@ -131,16 +135,51 @@ func (in *parquetInput) batches(*table.Table, rowjson.Options) iter.Seq2[rowjson
 			return
 		}
 		defer records.Release()
+		zoneless := in.zoneless(t.Schema().Fields)
 		line := int64(1)
 		for records.Next() {
-			rec := records.RecordBatch()
-			if !yield(rowjson.Batch{Record: rec, Line: line}, nil) {
+			rec := withoutZones(records.RecordBatch(), zoneless)
+			line += rec.NumRows()
+			more := yield(rowjson.Batch{Record: rec, Line: line - rec.NumRows()}, nil)
+			rec.Release()
+			if !more {
 				return
 			}
-			line += rec.NumRows()
 		}
 		if err := records.Err(); err != nil && !errors.Is(err, io.EOF) {
 			yield(rowjson.Batch{}, err)
 		}
 	}
+}
+
+// zoneless are the columns of INT96 that the table has as TIMESTAMP: such
+// values do not say whether they have a zone, and the reader takes all for UTC.
+func (in *parquetInput) zoneless(fields []schema.Field) map[string]bool {
+	columns, out := in.reader.MetaData().Schema, map[string]bool{}
+	for _, f := range fields {
+		at := columns.ColumnIndexByName(f.Name)
+		out[f.Name] = f.Type.Kind == schema.Timestamp && at >= 0 && columns.Column(at).PhysicalType() == parquet.Types.Int96
+	}
+	return out
+}
+
+// withoutZones is rec with the same numbers, but no zone in those columns.
+func withoutZones(rec arrow.RecordBatch, zoneless map[string]bool) arrow.RecordBatch {
+	fields, columns := slices.Clone(rec.Schema().Fields()), slices.Clone(rec.Columns())
+	for i, f := range fields {
+		columns[i].Retain()
+		if at, ok := f.Type.(*arrow.TimestampType); ok && zoneless[f.Name] {
+			fields[i].Type = &arrow.TimestampType{Unit: at.Unit}
+			d := columns[i].Data()
+			data := array.NewData(fields[i].Type, d.Len(), d.Buffers(), nil, d.NullN(), d.Offset())
+			columns[i].Release()
+			columns[i] = array.MakeFromData(data)
+			data.Release()
+		}
+	}
+	out := array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, rec.NumRows())
+	for _, c := range columns {
+		c.Release()
+	}
+	return out
 }

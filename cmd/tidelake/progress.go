@@ -24,9 +24,15 @@ func (a *app) progress(what string) *progress {
 	return p
 }
 
+// isTerminal tells whether people are at the other end: of character devices
+// only the null device is a usual one without them.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
 }
 
 // show rewrites the line, if it is time.

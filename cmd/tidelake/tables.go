@@ -156,7 +156,11 @@ func (a *app) noteUnwritable(t *table.Table) {
 	o := t.Options()
 	if err := o.CheckWrite(t.Schema()); err != nil {
 		text := strings.NewReplacer(table.ErrUnsupported.Error()+": ", "", "\n", "; ").Replace(err.Error())
-		a.note("%s can be read here, but only other engines write it: %s", t.Name(), text)
+		what := "can be read here, but only other engines write it"
+		if f := o.FileFormat; f != "parquet" && f != "avro" {
+			what = "holds rows only for other engines, which read and write it"
+		}
+		a.note("%s %s: %s", t.Name(), what, text)
 	}
 	if p := o.ChangelogProducer; o.WriteOnly && (p == "lookup" || p == "full-compaction") {
 		full := ""

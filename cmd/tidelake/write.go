@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/spf13/cobra"
 
 	"github.com/tidelake/tidelake/catalog"
@@ -170,7 +169,7 @@ func (a *app) openInput(ctx context.Context, file string, f *writeFlags) (input,
 		if a.prompt {
 			a.note("reading %s from the terminal, up to its end (ctrl-D)", f.format)
 		}
-		return open(interruptible(ctx, a.in), f)
+		return open(&unzipping{from: interruptible(ctx, a.in)}, f)
 	}
 	r, err := os.Open(file)
 	if err != nil {
@@ -180,11 +179,7 @@ func (a *app) openInput(ctx context.Context, file string, f *writeFlags) (input,
 		return nil, errors.Join(fmt.Errorf("%s is a directory: name a file", file), r.Close())
 	}
 	if strings.HasSuffix(strings.ToLower(file), ".gz") {
-		z, err := gzip.NewReader(r)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", file, err), r.Close())
-		}
-		return open(unzipped{z, r}, f)
+		return open(&unzipping{from: r, name: file + ": ", always: true}, f)
 	}
 	return open(r, f)
 }
@@ -200,14 +195,6 @@ func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
 	}()
 	return from
 }
-
-// unzipped reads a compressed file and closes it.
-type unzipped struct {
-	*gzip.Reader
-	file *os.File
-}
-
-func (u unzipped) Close() error { return errors.Join(u.Reader.Close(), u.file.Close()) }
 
 // target opens the table, and makes it first where --create asks for it.
 func (a *app) target(ctx context.Context, c *catalog.Catalog, id catalog.Identifier, in input, f *writeFlags) (t *table.Table, made bool, err error) {

@@ -25,15 +25,6 @@ func Append(dst []byte, types []schema.Type, values []any) ([]byte, error) {
 	return w.buf, nil
 }
 
-// AppendArray appends the BinaryArray of the values to dst (section 5.5).
-func AppendArray(dst []byte, elem schema.Type, values []any) ([]byte, error) {
-	w := writer{buf: dst}
-	if err := w.array(elem, values); err != nil {
-		return dst, err
-	}
-	return w.buf, nil
-}
-
 // writer appends one structure, nested ones included. base is where the
 // innermost open structure begins: offsets count from there.
 type writer struct {

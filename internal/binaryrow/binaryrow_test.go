@@ -60,9 +60,6 @@ func TestRowsAreByteForByteThoseOfJava(t *testing.T) {
 		if got := hex.EncodeToString(body); got != v.Row {
 			t.Errorf("%s: row\n got %s\nwant %s", v.Name, got, v.Row)
 		}
-		if got := hex.EncodeToString(binaryrow.Serialize(len(types), body)); got != v.Manifest {
-			t.Errorf("%s: manifest form\n got %s\nwant %s", v.Name, got, v.Manifest)
-		}
 		if got := binaryrow.Hash(body); got != v.Hash {
 			t.Errorf("%s: hash %d, want %d", v.Name, got, v.Hash)
 		}
@@ -72,12 +69,7 @@ func TestRowsAreByteForByteThoseOfJava(t *testing.T) {
 func TestDecodeGivesBackWhatWasWritten(t *testing.T) {
 	for _, v := range vectors(t) {
 		types, values := v.row(t)
-		serialized, _ := hex.DecodeString(v.Manifest)
-		arity, body, err := binaryrow.Deserialize(serialized)
-		if err != nil || arity != len(types) {
-			t.Fatalf("%s: arity %d: %v", v.Name, arity, err)
-		}
-		got, err := binaryrow.Decode(types, body)
+		got, err := binaryrow.Decode(types, unhex(t, v.Row))
 		if err != nil {
 			t.Fatalf("%s: %v", v.Name, err)
 		}
@@ -147,29 +139,6 @@ func TestArraysAreByteForByteThoseOfJava(t *testing.T) {
 		back, err := binaryrow.DecodeArray(elem, data)
 		if err != nil || !reflect.DeepEqual(back, values) {
 			t.Errorf("array %v came back as %v: %v", values, back, err)
-		}
-	}
-}
-
-func TestRowKindIsTheFirstByte(t *testing.T) {
-	var file []struct {
-		Kind string `json:"kind"`
-		Row  string `json:"row_hex"`
-	}
-	rowtest.Load(t, "testdata/binaryrow_rowkind.json", &file)
-	types := []schema.Type{{Kind: schema.Int}}
-	for _, v := range file {
-		kind, err := schema.ParseRowKind(v.Kind)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := binaryrow.Append(nil, types, []any{int32(5)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		binaryrow.SetKind(body, kind)
-		if hex.EncodeToString(body) != v.Row || binaryrow.Kind(body) != kind {
-			t.Errorf("%s: %x, want %s", v.Kind, body, v.Row)
 		}
 	}
 }
@@ -319,11 +288,6 @@ func TestMalformedInputIsAnError(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, s := range []string{"", "000000", "0000000100000000", "ffffffff0000000000000000", "7fffffff0000000000000000"} {
-		if _, _, err := binaryrow.Deserialize(unhex(t, s)); !errors.Is(err, fault.ErrCorrupt) {
-			t.Errorf("deserialize %s: %v", s, err)
-		}
-	}
 	if _, err := binaryrow.DecodeArray(schema.Type{Kind: schema.BigInt}, unhex(t, "ffffff7f00000000")); !errors.Is(err, fault.ErrCorrupt) {
 		t.Errorf("array: %v", err)
 	}
@@ -355,7 +319,6 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(whole)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		binaryrow.Deserialize(data)
 		binaryrow.Hash(data)
 		if _, err := binaryrow.Decode(parsed, data); err == nil {
 			binaryrow.Compare(parsed, data, whole)

@@ -33,18 +33,6 @@ func Decode(types []schema.Type, body []byte) ([]any, error) {
 	return values, nil
 }
 
-// Kind is the row kind in a body's first byte.
-func Kind(body []byte) schema.RowKind {
-	if len(body) == 0 {
-		return schema.Insert
-	}
-	return schema.RowKind(body[0])
-}
-
-// SetKind writes the row kind into a body. Keys, partitions, statistics and
-// whatever is hashed keep kind Insert.
-func SetKind(body []byte, k schema.RowKind) { body[0] = byte(k) }
-
 // get reads the non-null value whose slot is at offset at of data. The slot's
 // own bytes are within data.
 func get(data []byte, at int, t schema.Type) (any, error) {

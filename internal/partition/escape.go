@@ -36,39 +36,6 @@ func Escape(s string) string {
 	return string(b)
 }
 
-// Unescape is the reverse of Escape. A % that two hexadecimal digits do not
-// follow stands for itself. %80 to %FF are the characters U+0080 to U+00FF.
-func Unescape(s string) string {
-	if strings.IndexByte(s, '%') < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) {
-			hi, lo := hexValue(s[i+1]), hexValue(s[i+2])
-			if hi >= 0 && lo >= 0 {
-				b.WriteRune(rune(hi<<4 | lo))
-				i += 2
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
-}
-
-func hexValue(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
-}
-
 // isBlank tells whether Java would call the text null, empty or whitespace:
 // its notion leaves out the spaces that forbid a line break.
 func isBlank(s string) bool {

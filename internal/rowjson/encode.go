@@ -11,7 +11,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/internal/rowjson/literal"
@@ -83,19 +82,6 @@ func (e *Encoder) AppendRow(dst []byte, row int) []byte {
 	return append(dst, '}')
 }
 
-// AppendRowKind is AppendRow with the row kind as the first member, _kind.
-func (e *Encoder) AppendRowKind(dst []byte, kind schema.RowKind, row int) []byte {
-	dst = append(dst, `{"`+KindName+`":"`...)
-	dst = append(append(dst, kind.String()...), '"')
-	for i := range e.cells {
-		if i == 0 {
-			dst = append(dst, ',')
-		}
-		dst = e.cells[i].json(append(dst, e.names[i]...), row)
-	}
-	return append(dst, '}')
-}
-
 // AppendText appends the text of one cell for people: as in JSON but without
 // quotes and escapes around it; nested values are JSON. null tells a null, of
 // which nothing is appended.
@@ -146,35 +132,6 @@ func appendCSVCell(dst, text []byte, comma byte) []byte {
 		dst = append(dst, c)
 	}
 	return append(dst, '"')
-}
-
-// Append appends the JSON of one cell of an array that has the Arrow type of t.
-// To print many rows use an Encoder.
-func Append(dst []byte, t schema.Type, col arrow.Array, row int) ([]byte, error) {
-	p, err := newPrinter(t, col)
-	if err != nil {
-		return dst, err
-	}
-	return p.json(dst, row), nil
-}
-
-// AppendValue appends the JSON of a metadata value of a scalar type; nil is null.
-func AppendValue(dst []byte, t schema.Type, v any) ([]byte, error) {
-	if v == nil {
-		return append(dst, "null"...), nil
-	}
-	col, err := newColumn(t, nil)
-	if err == nil {
-		err = readGo(v, col)
-	}
-	if err != nil {
-		return dst, &fault.Error{Class: fault.ErrInvalid, Detail: "value" + err.Error()}
-	}
-	data := col.build(memory.DefaultAllocator)
-	defer data.Release()
-	arr := array.MakeFromData(data)
-	defer arr.Release()
-	return Append(dst, t, arr, 0)
 }
 
 // printer prints the cells of one array.

@@ -70,7 +70,8 @@ func appendBatch(t testing.TB, out []byte, fs []schema.Field, b rowjson.Batch) [
 	}
 	for row := range int(b.Record.NumRows()) {
 		if b.Kinds != nil {
-			out = enc.AppendRowKind(out, schema.RowKind(b.Kinds[row]), row)
+			out = fmt.Appendf(out, `{"%s":"%s",`, rowjson.KindName, schema.RowKind(b.Kinds[row]))
+			out = append(out, enc.AppendRow(nil, row)[1:]...)
 		} else {
 			out = enc.AppendRow(out, row)
 		}

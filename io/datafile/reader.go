@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -204,8 +203,6 @@ func guard(name string, f func() error) (err error) {
 
 // panicSite is empty unless a test asks for stacks.
 var panicSite = func() string { return "" }
-
-func withStack() string { return "\n" + string(debug.Stack()) }
 
 // decoded is what reading one batch gave.
 type decoded struct {

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ import (
 	"github.com/tidelake/tidelake/schema"
 )
 
-func init() { panicSite = withStack }
+func init() { panicSite = func() string { return "\n" + string(debug.Stack()) } }
 
 // object is a file in memory.
 type object struct {

@@ -12,32 +12,31 @@ import (
 	"github.com/tidelake/tidelake/table"
 )
 
+type changesFlags struct {
+	commonFlags
+	from   int64
+	warmup int
+	digest bool
+}
+
 // changes times reading what a stream tells up to the newest snapshot, like
 // the Java program.
 func changes(ctx context.Context, args []string) error {
-	var f commonFlags
+	var f changesFlags
 	fs := f.newFlags("changes", 3)
-	from := fs.Int64("from", 1, "first snapshot")
-	warmup := fs.Int("warmup", 3, "runs before those that are timed")
-	digest := fs.Bool("digest", false, "print a digest of the changes first")
-	if err := fs.Parse(args); err != nil {
-		return err
-	}
-	stop, err := startProfile(f.profile)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	c, t, err := f.open(ctx, table.Settings{})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	o := table.StreamOptions{Snapshot: *from}
+	fs.Int64Var(&f.from, "from", 1, "first snapshot")
+	fs.IntVar(&f.warmup, "warmup", 3, "runs before those that are timed")
+	fs.BoolVar(&f.digest, "digest", false, "print a digest of the changes first")
+	return f.onTable(ctx, fs, args, func(t *table.Table) error { return f.run(ctx, t) })
+}
+
+func (f *changesFlags) run(ctx context.Context, t *table.Table) error {
+	var err error
+	o := table.StreamOptions{Snapshot: f.from}
 	if o.UntilSnapshot, err = t.Snapshots().LatestID(ctx); err != nil {
 		return err
 	}
-	if *digest {
+	if f.digest {
 		var sum uint64
 		rows, err := eachChange(ctx, t, o, func(rec arrow.RecordBatch) { sum += kindDigest(rec) })
 		if err != nil {
@@ -47,7 +46,7 @@ func changes(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	for rep := -*warmup; rep < f.repeat; rep++ {
+	for rep := -f.warmup; rep < f.repeat; rep++ {
 		start, cpu := time.Now(), cpuTime()
 		rows, err := eachChange(ctx, t, o, func(arrow.RecordBatch) {})
 		if err != nil {

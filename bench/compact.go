@@ -11,25 +11,7 @@ import (
 // compact loads a table write-only and times one full compaction of it, like
 // the Java program.
 func compact(ctx context.Context, args []string) error {
-	f := ingestFlags{}
-	fs := f.flags("compact")
-	if err := fs.Parse(args); err != nil {
-		return err
-	}
-	stop, err := startProfile(f.profile)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	if err := f.warmUp(ctx); err != nil {
-		return err
-	}
-	for range f.repeat {
-		if err := compactOnce(ctx, f); err != nil {
-			return err
-		}
-	}
-	return nil
+	return loading(ctx, "compact", args, compactOnce)
 }
 
 func compactOnce(ctx context.Context, f ingestFlags) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -29,20 +28,7 @@ func lookup(ctx context.Context, args []string) error {
 	fs.Uint64Var(&f.seed, "seed", 1, "seed of the table's rows")
 	fs.IntVar(&f.batch, "batch", 1, "keys of a call; 1 takes and gives Go values, more take and give columns")
 	fs.BoolVar(&f.cold, "cold", false, "without copying data files to the local cache")
-	if err := fs.Parse(args); err != nil {
-		return err
-	}
-	stop, err := startProfile(f.profile)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	c, t, err := f.open(ctx, table.Settings{})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	return f.run(ctx, t)
+	return f.onTable(ctx, fs, args, func(t *table.Table) error { return f.run(ctx, t) })
 }
 
 func (f *lookupFlags) run(ctx context.Context, t *table.Table) error {
@@ -78,7 +64,6 @@ func (f *lookupFlags) run(ctx context.Context, t *table.Table) error {
 			return err
 		}
 		seconds := time.Since(start).Seconds()
-		slices.Sort(took)
 		l := append(base("bench-lookup"), kv{"repeat", rep}, kv{"lookups", f.lookups}, kv{"hits", hits}, kv{"batch", f.batch},
 			kv{"first_lookup_seconds", r3(first.Seconds())}, kv{"warmup_seconds", r3(warmed.Seconds())}, kv{"seconds", r3(seconds)},
 			kv{"cpu_seconds", r3((cpuTime() - cpu).Seconds())}, kv{"lookups_per_s", int64(float64(f.lookups) / seconds)},

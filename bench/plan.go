@@ -7,23 +7,25 @@ import (
 	"github.com/tidelake/tidelake/table"
 )
 
+type planFlags struct {
+	commonFlags
+	where  string
+	warmup int
+}
+
 // plan times planning a scan, from nothing but the table's place.
 func plan(ctx context.Context, args []string) error {
-	var f commonFlags
+	var f planFlags
 	fs := f.newFlags("plan", 3)
-	where := fs.String("filter", "", "filter")
-	warmup := fs.Int("warmup", 3, "plans before those that are timed")
-	if err := fs.Parse(args); err != nil {
-		return err
-	}
-	stop, err := startProfile(f.profile)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	for rep := -*warmup; rep < f.repeat; rep++ {
+	fs.StringVar(&f.where, "filter", "", "filter")
+	fs.IntVar(&f.warmup, "warmup", 3, "plans before those that are timed")
+	return f.profiled(fs, args, func() error { return f.run(ctx) })
+}
+
+func (f *planFlags) run(ctx context.Context) error {
+	for rep := -f.warmup; rep < f.repeat; rep++ {
 		start, cpu := time.Now(), cpuTime()
-		splits, err := f.splits(ctx, *where)
+		splits, err := f.splits(ctx)
 		if err != nil {
 			return err
 		}
@@ -44,13 +46,13 @@ func plan(ctx context.Context, args []string) error {
 	return nil
 }
 
-func (f *commonFlags) splits(ctx context.Context, where string) ([]table.Split, error) {
-	c, t, err := f.open(ctx, table.Settings{})
+func (f *planFlags) splits(ctx context.Context) ([]table.Split, error) {
+	c, t, err := f.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
-	s, err := t.Scan(ctx, table.ScanOptions{Where: where})
+	s, err := t.Scan(ctx, table.ScanOptions{Where: f.where})
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,24 @@ func column(rec arrow.RecordBatch, name string) arrow.Array {
 	return rec.Column(rec.Schema().FieldIndices(name)[0])
 }
 
+// selectColumns are the columns of a batch that a schema names.
+func selectColumns(rec arrow.RecordBatch, as *arrow.Schema) arrow.RecordBatch {
+	cols := make([]arrow.Array, as.NumFields())
+	for i := range cols {
+		cols[i] = column(rec, as.Field(i).Name)
+	}
+	return array.NewRecordBatch(as, cols, rec.NumRows())
+}
+
+// columnsNamed are columns that are there.
+func columnsNamed(rec arrow.RecordBatch, names []string) []arrow.Array {
+	cols := make([]arrow.Array, len(names))
+	for i, name := range names {
+		cols[i] = column(rec, name)
+	}
+	return cols
+}
+
 // gatherBatch makes a batch of chosen rows of sources, whose columns are its
 // own. A source that is nil has none of them.
 func gatherBatch(as *arrow.Schema, sources []arrow.RecordBatch, refs []vector.Ref, mem memory.Allocator) (arrow.RecordBatch, error) {

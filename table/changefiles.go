@@ -239,8 +239,7 @@ func (s *Scan) eachPosition(ctx context.Context, split Split, visit func(rec arr
 
 // selected are some rows of a wide batch, projected to the scan's columns.
 func (s *Scan) selected(wide arrow.RecordBatch, rows []int32) (arrow.RecordBatch, error) {
-	r := splitReader{scan: s}
-	narrow := r.projected(wide)
+	narrow := s.projected(wide)
 	defer narrow.Release()
 	return take.Record(narrow, rows, s.table.world.Alloc)
 }

@@ -7,14 +7,11 @@ import (
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/tidelake/tidelake/internal/binaryrow"
-	"github.com/tidelake/tidelake/internal/take"
 	"github.com/tidelake/tidelake/lsm"
 	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/mergeengine"
-	"github.com/tidelake/tidelake/schema"
 	"github.com/tidelake/tidelake/snapshot"
 )
 
@@ -261,39 +258,4 @@ func (d *Diff) side(ctx context.Context, at *snapshot.Snapshot, key bucketKey, f
 	split := s.split(key, files)
 	split.Merge, split.Vectors = true, vectors.of(files)
 	return s.readSplit(ctx, split, parallel)
-}
-
-// finish filters, projects and puts system columns before rows that are all
-// columns of the table, sequence numbers and kinds.
-func (d *Diff) finish(wide arrow.RecordBatch) (arrow.RecordBatch, error) {
-	c, n, mem := &d.columns, int(wide.NumRows()), d.base.table.world.Alloc
-	cols := []arrow.Array{column(wide, schema.ValueKindName)}
-	var own []arrow.Array
-	defer func() { releaseAll(own) }()
-	repeat := func(dt arrow.DataType, v int64) {
-		own = append(own, repeated(dt, n, v, mem))
-		cols = append(cols, own[len(own)-1])
-	}
-	if c.snapshot {
-		repeat(arrow.PrimitiveTypes.Int64, d.stretch.after.ID)
-	}
-	if c.sequence {
-		cols = append(cols, column(wide, schema.SequenceName))
-	}
-	if c.time {
-		repeat(commitTimeField.Type, d.stretch.after.TimeMillis)
-	}
-	for _, f := range d.base.fields {
-		cols = append(cols, column(wide, f.Name))
-	}
-	out := array.NewRecordBatch(d.Schema(), cols, int64(n))
-	if d.base.filter.IsTrue() {
-		return out, nil
-	}
-	defer out.Release()
-	keep, err := d.base.filter.Filter(wide)
-	if err != nil {
-		return nil, err
-	}
-	return take.Record(out, keep, mem)
 }

@@ -5,9 +5,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"github.com/tidelake/tidelake/internal/cell"
 	"github.com/tidelake/tidelake/internal/vector"
 	"github.com/tidelake/tidelake/mergeengine"
 	"github.com/tidelake/tidelake/schema"
@@ -17,31 +15,34 @@ import (
 // key, and picks what differs. In memory are a batch of each and the picks that
 // point into them.
 type pairs struct {
-	diff     *Diff
+	told     Scan // what is handed out of the picks
 	tells    unitTells
-	sides    [2]*pairSide // the older, the newer
+	sides    [2]pairSide
 	layout   *vector.Layout
-	compared []int // columns that are no key
-	gathers  []*vector.Gatherer
-	schema   *arrow.Schema // of the streams
-	refs     []vector.Ref
-	kinds    []int8
+	keys     []string      // columns of the key
+	compared []string      // columns of neither key nor partition
+	rows     *arrow.Schema // of picks
+	picks
 }
 
 // pairSide is one of the streams.
 type pairSide struct {
-	next  func() (arrow.RecordBatch, error, bool)
-	rec   arrow.RecordBatch // borrowed from the stream
-	keys  vector.Keys
-	kinds []int8
-	row   int
-	done  bool
+	next     func() (arrow.RecordBatch, error, bool)
+	rec      arrow.RecordBatch // borrowed from the stream
+	keys     vector.Keys
+	compared []arrow.Array
+	kinds    []int8
+	row      int
+	done     bool
 }
 
 func (s *pairSide) has() bool { return !s.done && s.row < len(s.kinds) }
 
+// retracts tells that the row at hand is one that retracts.
+func (s *pairSide) retracts() bool { return mergeengine.Retracts(s.kinds[s.row]) }
+
 // compare yields the differences of two streams that are to be told.
-func (d *Diff) compare(tells unitTells, older, newer iter.Seq2[arrow.RecordBatch, error]) iter.Seq2[arrow.RecordBatch, error] {
+func (d *Diff) compare(tells unitTells, before, after iter.Seq2[arrow.RecordBatch, error]) iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		p, err := d.newPairs()
 		if err != nil {
@@ -49,36 +50,50 @@ func (d *Diff) compare(tells unitTells, older, newer iter.Seq2[arrow.RecordBatch
 			return
 		}
 		p.tells = tells
-		p.run(older, newer, yield)
+		p.run(before, after, yield)
 	}
 }
 
+func (d *Diff) newPairs() (*pairs, error) {
+	p := &pairs{told: d.base}
+	p.told.snapshot = d.stretch.after
+	p.told.with(d.columns)
+	sc := d.base.schema
+	as, err := schema.ArrowSchema(sc.Fields)
+	if err != nil {
+		return nil, err
+	}
+	p.rows, p.compared = pickedSchema(d.columns.sequence, as), comparedIn(sc, sc.Fields)
+	var keyTypes []arrow.DataType
+	for _, f := range sc.KeyFields() {
+		p.keys, keyTypes = append(p.keys, f.Name), append(keyTypes, as.Field(sc.Index(f.Name)).Type)
+	}
+	p.layout, err = vector.NewLayout(keyTypes)
+	return p, err
+}
+
 // run goes through both streams to their ends.
-func (p *pairs) run(older, newer iter.Seq2[arrow.RecordBatch, error], yield func(arrow.RecordBatch, error) bool) {
-	for i, seq := range []iter.Seq2[arrow.RecordBatch, error]{older, newer} {
+func (p *pairs) run(before, after iter.Seq2[arrow.RecordBatch, error], yield func(arrow.RecordBatch, error) bool) {
+	for i, seq := range []iter.Seq2[arrow.RecordBatch, error]{before, after} {
 		next, stop := iter.Pull2(seq)
 		defer stop()
-		p.sides[i] = &pairSide{next: next}
+		p.sides[i].next = next
 	}
-	defer func() {
-		for _, g := range p.gathers {
-			g.Reset()
-		}
-	}()
 	for {
-		for i, s := range p.sides {
+		for i := range p.sides {
+			s := &p.sides[i]
 			if s.done || s.has() {
 				continue
 			}
 			if !p.flush(yield) { // picks point into the batch that goes
 				return
 			}
-			if err := p.load(i); err != nil {
+			if err := p.load(s); err != nil {
 				yield(nil, err)
 				return
 			}
 		}
-		if p.sides[0].done && p.sides[1].done {
+		if p.sides[older].done && p.sides[newer].done {
 			p.flush(yield)
 			return
 		}
@@ -86,93 +101,48 @@ func (p *pairs) run(older, newer iter.Seq2[arrow.RecordBatch, error], yield func
 	}
 }
 
-func (d *Diff) newPairs() (*pairs, error) {
-	s, err := d.base.ofColumns(d.base.schema.Fields, d.base.filter)
-	if err != nil {
-		return nil, err
-	}
-	s.with(systemColumns{sequence: true})
-	p := &pairs{diff: d, schema: s.arrow}
-	keys := nameSet(s.schema.KeyFields())
-	for _, f := range s.schema.PartitionFields() {
-		keys[f.Name] = true
-	}
-	for i, f := range s.arrow.Fields() {
-		g, err := vector.NewGatherer(f.Type, s.table.world.Alloc)
-		if err != nil {
-			return nil, err
-		}
-		p.gathers = append(p.gathers, g)
-		if i >= 2 && !keys[f.Name] {
-			p.compared = append(p.compared, i)
-		}
-	}
-	var types []arrow.DataType
-	for _, f := range s.schema.KeyFields() {
-		types = append(types, s.arrow.Field(s.arrow.FieldIndices(f.Name)[0]).Type)
-	}
-	p.layout, err = vector.NewLayout(types)
-	return p, err
-}
-
 // load reads the next batch of a side.
-func (p *pairs) load(i int) error {
-	s := p.sides[i]
-	for _, g := range p.gathers {
-		g.Clear(i)
-	}
+func (p *pairs) load(s *pairSide) error {
 	s.keys.Forget()
 	s.kinds, s.row = nil, 0
 	rec, err, more := s.next()
-	if err != nil {
+	s.rec, s.done = rec, !more
+	if err != nil || !more {
 		return err
 	}
-	if !more {
-		s.done = true
-		return nil
-	}
-	s.rec = rec
 	s.kinds = column(rec, schema.ValueKindName).(*array.Int8).Values()
-	var keys []arrow.Array
-	for _, f := range p.diff.base.schema.KeyFields() {
-		keys = append(keys, column(rec, f.Name))
-	}
-	for c, g := range p.gathers {
-		if err := g.Set(i, rec.Column(c)); err != nil {
-			return err
-		}
-	}
-	return p.layout.Build(&s.keys, keys, nil)
+	s.compared = columnsNamed(rec, p.compared)
+	return p.layout.Build(&s.keys, columnsNamed(rec, p.keys), nil)
 }
 
 // walk picks until a batch is used up.
 func (p *pairs) walk() {
-	older, newer := p.sides[0], p.sides[1]
-	for (older.has() || older.done) && (newer.has() || newer.done) && (older.has() || newer.has()) {
+	was, is := &p.sides[older], &p.sides[newer]
+	for (was.has() || was.done) && (is.has() || is.done) && (was.has() || is.has()) {
 		order := 0
 		switch {
-		case older.done:
+		case was.done:
 			order = 1
-		case newer.done:
+		case is.done:
 			order = -1
 		default:
-			order = p.layout.Compare(&older.keys, older.row, &newer.keys, newer.row)
+			order = p.layout.Compare(&was.keys, was.row, &is.keys, is.row)
 		}
 		switch {
 		case order < 0:
-			if !mergeengine.Retracts(older.kinds[older.row]) {
-				p.pick(0, int8(schema.Delete))
+			if !was.retracts() {
+				p.pick(older, int8(schema.Delete))
 			}
-			older.row++
+			was.row++
 		case order > 0:
 			p.pickNewer(false)
-			newer.row++
+			is.row++
 		default:
-			if !p.same() {
-				p.pickNewer(!mergeengine.Retracts(older.kinds[older.row]))
+			if was.retracts() != is.retracts() || !sameCells(was.compared, was.row, is.compared, is.row) {
+				p.pickNewer(!was.retracts())
 			}
-			older.row++
-			newer.row++
+			was.row++
+			is.row++
 		}
 	}
 }
@@ -181,32 +151,17 @@ func (p *pairs) walk() {
 // Paimon does, but not where keys move between partitions: there it may be all
 // that is left of a key that came by, and who keeps rows by key has it elsewhere.
 func (p *pairs) pickNewer(was bool) {
-	kind := p.sides[1].kinds[p.sides[1].row]
-	if was || !mergeengine.Retracts(kind) || !p.diff.base.table.crossing() {
-		p.pick(1, kind)
+	is := &p.sides[newer]
+	if was || !is.retracts() || !p.told.table.crossing() {
+		p.pick(newer, is.kinds[is.row])
 	}
 }
 
 // pick notes the row that a side is at.
 func (p *pairs) pick(side int, kind int8) {
-	if !p.tells.has(kind) {
-		return
+	if p.tells.has(kind) {
+		p.add(schema.RowKind(kind), side, p.sides[side].row)
 	}
-	p.refs, p.kinds = append(p.refs, vector.MakeRef(side, p.sides[side].row)), append(p.kinds, kind)
-}
-
-// same tells that the rows that both sides are at are one.
-func (p *pairs) same() bool {
-	a, b := p.sides[0], p.sides[1]
-	if mergeengine.Retracts(a.kinds[a.row]) != mergeengine.Retracts(b.kinds[b.row]) {
-		return false
-	}
-	for _, c := range p.compared {
-		if !cell.Equal(a.rec.Column(c), a.row, b.rec.Column(c), b.row) {
-			return false
-		}
-	}
-	return true
 }
 
 // flush yields what was picked and tells whether to go on.
@@ -214,28 +169,13 @@ func (p *pairs) flush(yield func(arrow.RecordBatch, error) bool) bool {
 	if len(p.refs) == 0 {
 		return true
 	}
-	defer func() { p.refs, p.kinds = p.refs[:0], p.kinds[:0] }()
-	cols := make([]arrow.Array, len(p.gathers))
-	defer func() { releaseAll(cols) }()
-	sel := vector.Select(p.refs)
-	for c, g := range p.gathers {
-		var err error
-		if c == 0 {
-			cols[c] = int8Array(p.kinds, p.diff.base.table.world.Alloc)
-		} else if cols[c], err = g.Take(sel); err != nil {
-			yield(nil, err)
-			return false
-		}
+	wide, err := p.gather(p.rows, [2]arrow.RecordBatch{p.sides[older].rec, p.sides[newer].rec}, p.told.table.world.Alloc)
+	if err != nil {
+		yield(nil, err)
+		return false
 	}
-	wide := array.NewRecordBatch(p.schema, cols, int64(len(p.refs)))
 	defer wide.Release()
-	out, err := p.diff.finish(wide)
+	p.refs, p.kinds = p.refs[:0], p.kinds[:0]
+	out, err := p.told.matching(wide)
 	return handOut(out, err, yield)
-}
-
-func int8Array(values []int8, mem memory.Allocator) arrow.Array {
-	b := array.NewInt8Builder(mem)
-	defer b.Release()
-	b.AppendValues(values, nil)
-	return b.NewArray()
 }

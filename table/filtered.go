@@ -236,7 +236,7 @@ func (q *filtered) complete(ctx context.Context, held []arrow.RecordBatch) (arro
 		return nil, err
 	}
 	defer wide.Release()
-	return q.projected(wide), nil
+	return q.scan.projected(wide), nil
 }
 
 // remember keeps the key of a batch's last row.
@@ -258,11 +258,7 @@ func (q *filtered) remember(rec arrow.RecordBatch) {
 }
 
 func (q *filtered) keyColumns(rec arrow.RecordBatch) []arrow.Array {
-	var cols []arrow.Array
-	for _, f := range q.scan.schema.KeyFields() {
-		cols = append(cols, rec.Column(rec.Schema().FieldIndices(f.Name)[0]))
-	}
-	return cols
+	return columnsNamed(rec, names(q.scan.schema.KeyFields()))
 }
 
 // alreadySeen counts the rows of a batch up to the last key: a range begins at

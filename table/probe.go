@@ -90,13 +90,9 @@ func (p *prober) merges() bool {
 
 // places finds the keys of a batch, and marks what it finds.
 func (p *prober) places(ctx context.Context, rec arrow.RecordBatch) ([]place, error) {
-	keys := make([]arrow.Array, len(p.names))
-	for i, name := range p.names {
-		keys[i] = column(rec, name)
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	found, err := p.find.newest(ctx, keys, func(at place) bool {
+	found, err := p.find.newest(ctx, columnsNamed(rec, p.names), func(at place) bool {
 		gone := p.gone[at.file()]
 		return gone != nil && gone.Has(at.row())
 	})

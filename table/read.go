@@ -336,15 +336,19 @@ func runBatchRows(runs int, rowSize int64) int {
 
 // finish adds partition columns, filters exactly and projects.
 func (r *splitReader) finish(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
-	s := r.scan
 	wide, err := r.widen(rec)
 	if err != nil {
 		return nil, err
 	}
 	defer wide.Release()
+	return r.scan.matching(wide)
+}
+
+// matching are the rows of a wide batch that the scan hands out, in its columns.
+func (s *Scan) matching(wide arrow.RecordBatch) (arrow.RecordBatch, error) {
 	hide := s.system.stored(s.schema) && !s.system.deletes
 	if s.filter.IsTrue() && !hide {
-		return r.projected(wide), nil
+		return s.projected(wide), nil
 	}
 	keep, err := s.filter.Filter(wide)
 	if err != nil {
@@ -354,7 +358,7 @@ func (r *splitReader) finish(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
 		kinds := column(wide, schema.ValueKindName).(*array.Int8).Values()
 		keep = slices.DeleteFunc(keep, func(i int32) bool { return mergeengine.Retracts(kinds[i]) })
 	}
-	narrow := r.projected(wide)
+	narrow := s.projected(wide)
 	if len(keep) == int(wide.NumRows()) {
 		return narrow, nil
 	}
@@ -386,13 +390,14 @@ func (r *splitReader) widen(rec arrow.RecordBatch) (arrow.RecordBatch, error) {
 	return array.NewRecordBatch(arrow.NewSchema(fields, nil), cols, rec.NumRows()), nil
 }
 
-func (r *splitReader) projected(wide arrow.RecordBatch) arrow.RecordBatch {
-	cols := make([]arrow.Array, len(r.scan.fields))
-	for i, f := range r.scan.fields {
-		cols[i] = wide.Column(wide.Schema().FieldIndices(f.Name)[0])
+// projected are the columns of the scan.
+func (s *Scan) projected(wide arrow.RecordBatch) arrow.RecordBatch {
+	cols := make([]arrow.Array, len(s.fields))
+	for i, f := range s.fields {
+		cols[i] = column(wide, f.Name)
 	}
-	if r.scan.system != nil {
-		return r.withSystem(wide, cols)
+	if s.system != nil {
+		return s.withSystem(wide, cols)
 	}
-	return array.NewRecordBatch(r.scan.arrow, cols, wide.NumRows())
+	return array.NewRecordBatch(s.arrow, cols, wide.NumRows())
 }

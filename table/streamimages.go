@@ -39,16 +39,19 @@ type imager struct {
 	rows   *Scan // of the files of a commit: versions with all columns that are needed
 	keys   *Scan // their keys alone
 	held   []*lookupState
+
+	columns  *arrow.Schema // of rows that are picked
+	compared []string      // those of neither key nor partition
 }
 
 // imageRead reads the files that one commit added.
 type imageRead struct {
 	*imager
-	snapshot *snapshot.Snapshot
-	fresh    *Scan // files of keys that were not there
-	rows     *Scan
-	keys     *Scan
-	ways     map[bucketKey]imageWay
+	told  Scan  // what is handed out of rows that differ
+	fresh *Scan // files of keys that were not there
+	rows  *Scan
+	keys  *Scan
+	ways  map[bucketKey]imageWay
 }
 
 // imageWay is how a bucket is read.
@@ -95,6 +98,7 @@ func (s *Stream) newImager() (*imager, error) {
 		return nil, err
 	}
 	x.rows.with(systemColumns{sequence: true, deletes: true})
+	x.columns, x.compared = pickedSchema(s.options.SequenceNumbers, s.base.arrow), comparedIn(sc, s.base.fields)
 	return x, nil
 }
 
@@ -133,9 +137,10 @@ func (x *imager) letGo() {
 func (x *imager) plan(ctx context.Context, snap *snapshot.Snapshot) ([]streamRead, error) {
 	x.letGo()
 	c, insert := x.stream.columns(), schema.Insert
-	c.kind = &insert
 	rows, keys := *x.rows, *x.keys
-	r := &imageRead{imager: x, snapshot: snap, fresh: x.stream.scan(snap, c), rows: &rows, keys: &keys, ways: map[bucketKey]imageWay{}}
+	r := &imageRead{imager: x, told: *x.stream.scan(snap, c), rows: &rows, keys: &keys, ways: map[bucketKey]imageWay{}}
+	c.kind = &insert
+	r.fresh = x.stream.scan(snap, c)
 	r.fresh.compacted, rows.snapshot, keys.snapshot = false, snap, snap
 	splits, err := rows.changeSplits(ctx, snap.DeltaManifestList, func(e *manifest.Entry) bool { return e.Bucket >= 0 })
 	if err != nil || len(splits) == 0 {

@@ -6,8 +6,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"github.com/tidelake/tidelake/internal/cell"
-	"github.com/tidelake/tidelake/internal/vector"
 	"github.com/tidelake/tidelake/lsm"
 	"github.com/tidelake/tidelake/mergeengine"
 	"github.com/tidelake/tidelake/predicate"
@@ -16,22 +14,17 @@ import (
 
 // images are the rows of some keys in one version of a table.
 type images struct {
-	rec      arrow.RecordBatch // its columns are found by name
-	sequence arrow.Array
-	at       []int32 // of every key its row, -1 for none
+	rec arrow.RecordBatch // with sequence numbers; its columns are found by name
+	at  []int32           // of every key its row, -1 for none
 }
 
-func (m *images) release() {
-	m.rec.Release()
-	m.sequence.Release()
-}
+func (m *images) release() { m.rec.Release() }
 
 // storedImages are rows of which one is read for every key, the last column of
 // its kind and number first; those that retract are no rows.
 func storedImages(rec arrow.RecordBatch) *images {
-	m := &images{rec: rec, sequence: column(rec, schema.SequenceName), at: make([]int32, rec.NumRows())}
+	m := &images{rec: rec, at: make([]int32, rec.NumRows())}
 	m.rec.Retain()
-	m.sequence.Retain()
 	for i, kind := range column(rec, schema.ValueKindName).(*array.Int8).Values() {
 		m.at[i] = int32(i)
 		if mergeengine.Retracts(kind) {
@@ -55,7 +48,7 @@ func (l *Lookup) images(ctx context.Context, b *lookupBucket, keys arrow.RecordB
 
 // bothImages looks keys up in one bucket, each key once and in their order. What
 // it finds is merged once alone, and once with a newer version of each key.
-func (l *Lookup) bothImages(ctx context.Context, b *lookupBucket, keys, newer arrow.RecordBatch) (before, after *images, err error) {
+func (l *Lookup) bothImages(ctx context.Context, b *lookupBucket, keys, added arrow.RecordBatch) (before, after *images, err error) {
 	a := l.newAnswer()
 	defer l.keep(a)
 	q := &a.query
@@ -87,21 +80,12 @@ func (l *Lookup) bothImages(ctx context.Context, b *lookupBucket, keys, newer ar
 	if levels != nil {
 		levels = append([]int{0}, levels...)
 	}
-	youngest := &memoryRun{rec: l.versionsOf(newer)}
+	youngest := &memoryRun{rec: selectColumns(added, l.rows)}
 	if after, err = merged(levels, append(lend(runs, 1), youngest)); err != nil {
 		before.release()
 		return nil, nil, err
 	}
 	return before, after, nil
-}
-
-// versionsOf are rows with all their columns as versions that a file has.
-func (l *Lookup) versionsOf(rec arrow.RecordBatch) arrow.RecordBatch {
-	cols := make([]arrow.Array, l.rows.NumFields())
-	for i, f := range l.rows.Fields() {
-		cols[i] = column(rec, f.Name)
-	}
-	return array.NewRecordBatch(l.rows, cols, rec.NumRows())
 }
 
 // imagesOf are the rows that were found.
@@ -110,6 +94,7 @@ func (l *Lookup) imagesOf(a *answer) (*images, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer found.Release()
 	numbers := array.NewInt64Builder(l.table.world.Alloc)
 	defer numbers.Release()
 	for _, v := range a.best {
@@ -117,7 +102,11 @@ func (l *Lookup) imagesOf(a *answer) (*images, error) {
 			numbers.Append(v.sequence())
 		}
 	}
-	return &images{found.Batch, numbers.NewArray(), found.At}, nil
+	sequence := numbers.NewArray()
+	defer sequence.Release()
+	as := arrow.NewSchema(append([]arrow.Field{sequenceField}, found.Batch.Schema().Fields()...), nil)
+	cols := append([]arrow.Array{sequence}, found.Batch.Columns()...)
+	return &images{array.NewRecordBatch(as, cols, found.Batch.NumRows()), found.At}, nil
 }
 
 // keep leaves only rows for which a filter is true.
@@ -144,15 +133,11 @@ func (m *images) keep(filter predicate.Expr) error {
 // tell makes changes of a batch of keys, or of the rows after the commit.
 func (r *imageRead) tell(ctx context.Context, way imageWay, rec arrow.RecordBatch) (arrow.RecordBatch, error) {
 	l := r.lookup
-	cols := make([]arrow.Array, len(l.primary))
-	for i, f := range l.primary {
-		cols[i] = column(rec, f.Name)
-	}
 	as, err := schema.ArrowSchema(l.primary)
 	if err != nil {
 		return nil, err
 	}
-	keys := array.NewRecordBatch(as, cols, rec.NumRows())
+	keys := selectColumns(rec, as)
 	defer keys.Release()
 	before, after, err := r.look(ctx, way, keys, rec)
 	if err != nil {
@@ -191,83 +176,24 @@ func (r *imageRead) look(ctx context.Context, way imageWay, keys, rec arrow.Reco
 // pairs puts the images of keys side by side. Rows that are the same on both
 // sides, as far as they are asked for, are left out.
 func (r *imageRead) pairs(before, after *images) (arrow.RecordBatch, error) {
-	var refs []vector.Ref
-	var kinds []int8
-	pick := func(kind schema.RowKind, side int, row int32) {
-		refs, kinds = append(refs, vector.MakeRef(side, int(row))), append(kinds, int8(kind))
-	}
-	same := r.sameRow(before, after)
+	a, b := columnsNamed(before.rec, r.compared), columnsNamed(after.rec, r.compared)
+	var p picks
 	for i, was := range before.at {
-		switch is := after.at[i]; {
+		switch was, is := int(was), int(after.at[i]); {
 		case was < 0 && is < 0:
 		case was < 0:
-			pick(schema.Insert, 1, is)
+			p.add(schema.Insert, newer, is)
 		case is < 0:
-			pick(schema.Delete, 0, was)
-		case !same(was, is):
-			pick(schema.UpdateBefore, 0, was)
-			pick(schema.UpdateAfter, 1, is)
+			p.add(schema.Delete, older, was)
+		case !sameCells(a, was, b, is):
+			p.add(schema.UpdateBefore, older, was)
+			p.add(schema.UpdateAfter, newer, is)
 		}
 	}
-	return r.gatherPairs(before, after, refs, kinds)
-}
-
-// sameRow compares rows of one key in the columns of the result.
-func (r *imageRead) sameRow(before, after *images) func(was, is int32) bool {
-	base := &r.stream.base
-	keys := nameSet(append(base.schema.KeyFields(), base.schema.PartitionFields()...))
-	var a, b []arrow.Array
-	for _, f := range base.fields {
-		if !keys[f.Name] {
-			a, b = append(a, column(before.rec, f.Name)), append(b, column(after.rec, f.Name))
-		}
+	wide, err := p.gather(r.columns, [2]arrow.RecordBatch{before.rec, after.rec}, r.stream.table.world.Alloc)
+	if err != nil {
+		return nil, err
 	}
-	return func(was, is int32) bool {
-		for i := range a {
-			if !cell.Equal(a[i], int(was), b[i], int(is)) {
-				return false
-			}
-		}
-		return true
-	}
-}
-
-// gatherPairs makes the batch of picked rows, with the stream's columns before them.
-func (r *imageRead) gatherPairs(before, after *images, refs []vector.Ref, kinds []int8) (arrow.RecordBatch, error) {
-	s, mem, n := r.stream, r.stream.table.world.Alloc, len(refs)
-	var cols []arrow.Array
-	defer func() { releaseAll(cols) }()
-	sel := vector.Select(refs)
-	gather := func(a, b arrow.Array) error {
-		g, err := vector.NewGatherer(b.DataType(), mem)
-		if err != nil {
-			return err
-		}
-		if err = g.Set(0, a); err == nil {
-			err = g.Set(1, b)
-		}
-		if err != nil {
-			return err
-		}
-		col, err := g.Take(sel)
-		if err == nil {
-			cols = append(cols, col)
-		}
-		return err
-	}
-	cols = append(cols, int8Array(kinds, mem), repeated(arrow.PrimitiveTypes.Int64, n, r.snapshot.ID, mem))
-	if s.options.SequenceNumbers {
-		if err := gather(before.sequence, after.sequence); err != nil {
-			return nil, err
-		}
-	}
-	if s.options.CommitTimes {
-		cols = append(cols, repeated(commitTimeField.Type, n, r.snapshot.TimeMillis, mem))
-	}
-	for _, f := range s.base.fields {
-		if err := gather(column(before.rec, f.Name), column(after.rec, f.Name)); err != nil {
-			return nil, err
-		}
-	}
-	return array.NewRecordBatch(s.Schema(), cols, int64(n)), nil
+	defer wide.Release()
+	return r.told.projected(wide), nil
 }

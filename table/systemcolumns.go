@@ -64,8 +64,8 @@ func (s *Scan) with(c systemColumns) {
 }
 
 // withSystem puts system columns before cols; wide holds what is stored of them.
-func (r *splitReader) withSystem(wide arrow.RecordBatch, cols []arrow.Array) arrow.RecordBatch {
-	s, n, mem := r.scan, int(wide.NumRows()), r.scan.table.world.Alloc
+func (s *Scan) withSystem(wide arrow.RecordBatch, cols []arrow.Array) arrow.RecordBatch {
+	n, mem := int(wide.NumRows()), s.table.world.Alloc
 	var out []arrow.Array
 	own := func(a arrow.Array) { out = append(out, a) }
 	defer func() { releaseAll(out[:len(out)-len(cols)]) }()

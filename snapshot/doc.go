@@ -18,6 +18,10 @@
 // lost, the committer reads back what the id holds; it never deletes a file
 // that a snapshot may name.
 //
+// Beside the chain lie tags, which keep a snapshot's file under a name; branches,
+// chains of their own; consumers, which say what a follower has still to read;
+// and changelogs that outlive their snapshots. Follower waits for the next id.
+//
 // A commit is made once: its user, identifier and kind, found in the chain,
 // tell that it is done already.
 package snapshot

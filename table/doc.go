@@ -9,7 +9,16 @@
 //	              └────────────────────────────┘        └────────────────────────────┘
 //
 // Writers compact what they write, unless the table is write-only; Compact
-// does it as a job.
+// does it as a job. Beside these:
+//
+//	rows      Delete, Update    by a condition
+//	          Get, Lookup       by keys, again and again
+//	changes   Stream            as they are committed, from any point on
+//	          Diff              between two versions
+//	          System            the audit log, and the table's own metadata, as rows
+//	history   CreateTag, CreateBranch, Rollback, FastForward, ResetConsumer
+//	upkeep    Expire, ExpireTags, ExpireConsumers, Clean, Check
+//	columns   Alter
 //
 // The files and the metadata are those of Apache Paimon, byte for byte, so
 // Flink, Spark and every other engine that speaks Paimon can read, write and

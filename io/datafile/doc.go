@@ -1,7 +1,8 @@
 // Package datafile turns Arrow batches into data files and back.
 //
 // A data file is a Parquet file whose schema is the table's, with Paimon's
-// field ids and physical types (spec section 6). The idea is the same in both
+// field ids and physical types (spec section 6), or an Avro file, of which all
+// of this is true but pages and chosen rows. The idea is the same in both
 // directions: a column is a column all the way. No row is ever built, no value
 // boxed; a column goes from Arrow buffer to page, or back, in typed loops, and
 // columns share nothing, so that they run side by side.

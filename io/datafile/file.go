@@ -206,18 +206,9 @@ func (f *File) Zones(ctx context.Context, fields []schema.Field) (zones []Zone, 
 }
 
 func (p *parquetFile) groupZones(zones []Zone, g *rowGroup, base int64) ([]Zone, error) {
-	indexes := map[string]*pageIndex{}
-	for _, c := range p.cols {
-		if c.slot == nil || c.nested {
-			continue
-		}
-		x, err := p.pageIndex(c, g)
-		if err != nil {
-			return nil, fault.Corrupt(p.name, "page index of column "+c.field.Name, err)
-		}
-		if x != nil {
-			indexes[c.field.Name] = x
-		}
+	indexes, err := p.pageIndexes(g, nil)
+	if err != nil {
+		return nil, err
 	}
 	cuts := pageCuts(g.rows, indexes)
 	for i, from := range cuts[:len(cuts)-1] {

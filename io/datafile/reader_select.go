@@ -36,21 +36,9 @@ func (p *parquetFile) choose(g *rowGroup) ([]rowRange, error) {
 	if !keep {
 		return nil, nil
 	}
-	indexes := map[string]*pageIndex{}
-	for _, c := range p.cols {
-		if !asked[c.field.Name] || c.slot == nil || c.nested {
-			continue
-		}
-		x, err := p.pageIndex(c, g)
-		if err != nil {
-			return nil, fault.Corrupt(p.name, "page index of column "+c.field.Name, err)
-		}
-		if x != nil {
-			indexes[c.field.Name] = x
-		}
-	}
-	if len(indexes) == 0 {
-		return whole, nil
+	indexes, err := p.pageIndexes(g, asked)
+	if err != nil || len(indexes) == 0 {
+		return whole, err
 	}
 	return p.choosePages(g, indexes), nil
 }
@@ -277,6 +265,25 @@ func (x *pageIndex) stats(from, rows int64) ColumnStats {
 		nulls = partNulls(x.nulls[i], end-x.pages[i].row, rows)
 	}
 	return x.column.stats(x.min[i], x.max[i], nulls)
+}
+
+// pageIndexes reads the indexes of columns that have some, by name; asked are
+// the columns to look at, nil for all.
+func (p *parquetFile) pageIndexes(g *rowGroup, asked map[string]bool) (map[string]*pageIndex, error) {
+	indexes := map[string]*pageIndex{}
+	for _, c := range p.cols {
+		if asked != nil && !asked[c.field.Name] || c.slot == nil || c.nested {
+			continue
+		}
+		x, err := p.pageIndex(c, g)
+		if err != nil {
+			return nil, fault.Corrupt(p.name, "page index of column "+c.field.Name, err)
+		}
+		if x != nil {
+			indexes[c.field.Name] = x
+		}
+	}
+	return indexes, nil
 }
 
 // pageIndex reads the indexes of a column chunk, nil when it has not both.

@@ -38,7 +38,8 @@ func (t *Table) committed(ctx context.Context, msgs []CommitMessage) (in, out, u
 	}
 	named, there := make(map[string]bool, len(live)+len(index)), make(map[fileID]bool, len(live))
 	for i := range live {
-		named[live[i].File.Name], there[idOf(&live[i].File)] = true, true
+		named[live[i].File.Name] = true
+		addInput(there, &live[i].File)
 	}
 	for i := range index {
 		named[index[i].Name] = true
@@ -47,7 +48,7 @@ func (t *Table) committed(ctx context.Context, msgs []CommitMessage) (in, out, u
 		switch input := m.input(); {
 		case m.madeOneOf(named):
 			in = append(in, m)
-		case input == nil, there[idOf(input)]:
+		case input == nil, there[*input]:
 			out = append(out, m)
 		default:
 			unknown = append(unknown, m)
@@ -69,7 +70,7 @@ func (t *Table) committed(ctx context.Context, msgs []CommitMessage) (in, out, u
 			switch {
 			case m.madeOneOf(added):
 				in = append(in, m)
-			case removed[idOf(m.input())]:
+			case removed[*m.input()]:
 				out = append(out, m)
 			default:
 				return false
@@ -80,15 +81,29 @@ func (t *Table) committed(ctx context.Context, msgs []CommitMessage) (in, out, u
 	return in, out, unknown, nil
 }
 
+// anyLevel stands for a file on whatever level.
+const anyLevel = -1
+
+// addInput adds a file that may be the input of a compaction.
+func addInput(to map[fileID]bool, f *manifest.DataFile) {
+	to[idOf(f)], to[fileID{anyLevel, f.Name}] = true, true
+}
+
 // input is a file that the message's compaction removes and that is not of its
-// own making, nil for none.
-func (m *CommitMessage) input() *manifest.DataFile {
+// own making, nil for none: best one that goes for good, and can be on another
+// level meanwhile.
+func (m *CommitMessage) input() (in *fileID) {
 	for i := range m.CompactBefore {
-		if f := &m.CompactBefore[i]; !containsName(m.NewFiles, f.Name) {
-			return f
+		f := &m.CompactBefore[i]
+		switch {
+		case containsName(m.NewFiles, f.Name):
+		case !containsName(m.CompactAfter, f.Name):
+			return &fileID{anyLevel, f.Name}
+		case in == nil:
+			in = &fileID{f.Level, f.Name}
 		}
 	}
-	return nil
+	return in
 }
 
 func (m *CommitMessage) madeOneOf(names map[string]bool) bool {
@@ -114,7 +129,7 @@ func (t *Table) namedBy(ctx context.Context, s *snapshot.Snapshot, f *manifest.F
 			if e.Kind == manifest.Add {
 				added[e.File.Name] = true
 			} else {
-				removed[idOf(&e.File)] = true
+				addInput(removed, &e.File)
 			}
 		}
 	}

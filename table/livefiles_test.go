@@ -213,6 +213,40 @@ func TestAWriterGoesOnAfterItsRowsReplacedAllOthers(t *testing.T) {
 	}
 }
 
+// The compaction that an overwrite gives up read what another message of the
+// same overwrite brings, so to the writer it looks as if it could be committed.
+func TestAWriterGoesOnAfterAnOverwriteGaveItsCompactionUp(t *testing.T) {
+	st := store.NewMem()
+	tab := create(t, st, compacting, "num-sorted-run.compaction-trigger=2", eager)
+	w := waiting(t, tab, "svc")
+	var msgs []table.CommitMessage
+	for n := range int64(2) {
+		if err := write(t, w, tab, wide(int(n))); err != nil {
+			t.Fatal(err)
+		}
+		own, err := w.Prepare(ctx, n+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		msgs = append(msgs, own...)
+	}
+	if len(msgs) != 2 || len(msgs[1].CompactBefore) != 2 {
+		t.Fatalf("%d messages: not what was to be shown", len(msgs))
+	}
+	c, err := tab.NewCommitter(ctx, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Overwrite(ctx, 1, nil, msgs); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, tab, table.ScanOptions{}, wide(0), wide(1))
+	keepsUp(t, w, tab, st)
+	if left := orphans(t, st, tab); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
 // A compaction that leaves nothing is handed out alone and given up.
 func TestAWriterCompactsOnAfterACompactionToNothingWasGivenUp(t *testing.T) {
 	below := store.NewMem()

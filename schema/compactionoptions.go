@@ -34,7 +34,6 @@ type CompactionOptions struct {
 	MinFiles    int     // append tables: files that make a compaction
 	FileLimit   int     // append tables: files that one plan looks at
 	DeleteRatio float64 // append tables: share of deleted rows that rewrites a file
-	Ordered     bool    // append tables with buckets: rows keep the order of their arrival
 
 	ExpireTime  time.Duration // record-level.expire-time, 0 when unset
 	ExpireField string        // record-level.time-field
@@ -63,7 +62,7 @@ func (o *Options) parseCompaction(r *optionReader) {
 	c.MinFiles = r.int("compaction.min.file-num", 1)
 	c.FileLimit = r.int("compaction.file-num-limit", 1)
 	c.DeleteRatio, _ = take(r, "compaction.delete-ratio-threshold", func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
-	c.Ordered = r.bool("bucket-append-ordered")
+	r.bool("bucket-append-ordered")
 	c.ExpireTime = r.duration("record-level.expire-time")
 	c.ExpireField = r.text("record-level.time-field")
 }

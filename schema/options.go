@@ -36,7 +36,6 @@ type Options struct {
 	DataFilePrefix            string
 	DataFilePathDirectory     string // "" when data lies in the table's own directory
 	ExternalPaths             []string
-	ExternalPathStrategy      string // "none", "specific-fs", "round-robin", "entropy-inject", "weight-robin"
 	SuffixIncludesCompression bool
 	BlockSize                 int64 // bytes of a row group, 0 for the default
 	TargetFileSize            int64 // bytes, 0 when unset: see TargetFileSizeFor
@@ -54,7 +53,6 @@ type Options struct {
 	StatsKeepFirstN   int // -1 for all
 
 	// Manifests.
-	ManifestFormat             string // lower case
 	ManifestCompression        string // "zstd", "snappy", "deflate", "null", …
 	ManifestTargetSize         int64  // bytes
 	ManifestFullCompactionSize int64  // bytes
@@ -111,7 +109,7 @@ type Options struct {
 	DiscardDuplicateFiles      bool
 
 	// Reading.
-	ReadBatchSize       int    // rows
+	ReadBatchSize       int    // rows, 0 when unset
 	SplitTargetSize     int64  // bytes
 	SplitOpenFileCost   int64  // bytes
 	FileIndexRead       bool   // Bloom filters in file indexes spare reading files

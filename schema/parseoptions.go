@@ -231,7 +231,7 @@ func (o *Options) parseFiles(r *optionReader) {
 	o.DataFilePrefix = r.text("data-file.prefix")
 	o.DataFilePathDirectory = r.text("data-file.path-directory")
 	o.ExternalPaths = splitComma(r.text("data-file.external-paths"))
-	o.ExternalPathStrategy = r.enum("data-file.external-paths.strategy")
+	r.enum("data-file.external-paths.strategy")
 	o.SuffixIncludesCompression = r.bool("file.suffix.include.compression")
 	o.BlockSize = r.size("file.block-size", 1)
 	o.TargetFileSize = r.size("target-file-size", 1)
@@ -296,7 +296,6 @@ func (o *Options) parseStats(r *optionReader) {
 }
 
 func (o *Options) parseManifests(r *optionReader) {
-	o.ManifestFormat = strings.ToLower(r.text("manifest.format"))
 	codec := r.text("manifest.compression")
 	if own, set := r.set["avro.codec"]; set {
 		codec = own // Java hands all avro.* options to the manifest writer, and this one wins there
@@ -390,7 +389,9 @@ func (o *Options) parseCommit(r *optionReader) {
 }
 
 func (o *Options) parseReading(r *optionReader) {
-	o.ReadBatchSize = r.int("read.batch-size", 1)
+	if _, set := r.set["read.batch-size"]; set { // Java's default is a small batch of rows in Java
+		o.ReadBatchSize = r.int("read.batch-size", 1)
+	}
 	o.FallbackBranch, o.PrimaryBranch = strings.TrimSpace(r.text("scan.fallback-branch")), strings.TrimSpace(r.text("scan.primary-branch"))
 	o.SplitTargetSize = r.size("source.split.target-size", 1)
 	o.SplitOpenFileCost = r.size("source.split.open-file-cost", 0)

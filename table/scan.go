@@ -1,6 +1,7 @@
 package table
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"time"
@@ -39,7 +40,8 @@ type ScanOptions struct {
 	// Between reads what changed between two versions instead of the rows of
 	// one: for Table.Diff and the system tables audit_log and binlog.
 	Between *Between
-	// BatchRows bounds the rows of a batch. Default 8192.
+	// BatchRows bounds the rows of a batch. Default: the table's read.batch-size
+	// where that is set, or else 8192.
 	BatchRows int
 	// AnyOrder lets batches come in whatever order they are ready, which keeps
 	// all cores busy: even one bucket is then merged by several of them, each
@@ -109,6 +111,7 @@ type scanHow struct {
 }
 
 func (t *Table) scan(ctx context.Context, o ScanOptions, how scanHow) (*Scan, error) {
+	o.BatchRows = cmp.Or(o.BatchRows, t.options.ReadBatchSize)
 	s := &Scan{scanned: scanned{table: t, schema: t.schema}, options: o, told: how.told}
 	if o.Between != nil {
 		return nil, t.wrap("scan", fault.Invalid("a scan reads one version; Table.Diff and the system tables audit_log and binlog read what changed between two"))

@@ -393,3 +393,35 @@ func TestReaderIsARecordReader(t *testing.T) {
 		t.Errorf("%d rows, %v, %s", rows, r.Err(), r.Schema())
 	}
 }
+
+// The option was taken and nobody looked at it.
+func TestBatchesAreAsLargeAsTheTableSays(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed, "read.batch-size=2")
+	load(t, tab, `{"k":1,"v":"a"}`, `{"k":2,"v":"b"}`, `{"k":3,"v":"c"}`, `{"k":4,"v":"d"}`, `{"k":5,"v":"e"}`)
+	for asked, want := range map[int]int64{0: 2, 3: 3} {
+		scan, err := tab.Scan(ctx, table.ScanOptions{BatchRows: asked})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream, err := tab.Stream(ctx, table.StreamOptions{BatchRows: asked, UntilSnapshot: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		largest := [2]int64{}
+		for rec, err := range scan.Batches(ctx) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			largest[0] = max(largest[0], rec.NumRows())
+		}
+		for rec, err := range stream.Batches(ctx) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			largest[1] = max(largest[1], rec.NumRows())
+		}
+		if largest != [2]int64{want, want} {
+			t.Errorf("asked for %d rows, a scan gives %d and a stream %d; want %d", asked, largest[0], largest[1], want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -123,7 +124,7 @@ type StreamOptions struct {
 	// PollCeiling is the longest time between two looks for the next snapshot.
 	// Default: that of snapshot.FollowOptions.
 	PollCeiling time.Duration
-	// BatchRows bounds the rows of a batch. Default 8192.
+	// BatchRows bounds the rows of a batch. Default: as for scans.
 	BatchRows int
 }
 
@@ -189,6 +190,7 @@ func (t *Table) newStream(ctx context.Context, o StreamOptions) (*Stream, error)
 	if err := o.check(t); err != nil {
 		return nil, err
 	}
+	o.BatchRows = cmp.Or(o.BatchRows, t.options.ReadBatchSize)
 	s := &Stream{table: t, options: o, base: Scan{scanned: scanned{table: t, schema: t.schema}, options: ScanOptions{
 		Columns: o.Columns, Where: o.Where, Filter: o.Filter, BatchRows: o.BatchRows}}}
 	if err := s.base.project(); err != nil {

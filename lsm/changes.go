@@ -71,7 +71,8 @@ func (c *changes) reset() {
 	}
 }
 
-// note finds the row before of each group of items, which are in their final order.
+// note finds the row before of each group of items, among them those that others
+// stand for: what was told last may be one of them.
 func (c *changes) note(items []item) {
 	if c == nil {
 		return

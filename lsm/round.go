@@ -199,6 +199,7 @@ func (m *Merge) mergeSegments() error {
 	}
 	items := m.merger.run(m.segs)
 	m.starts = groupStarts(m.starts[:0], items, m.slots.sameKeys())
+	m.changes.note(items)
 	if len(m.starts) <= len(items) {
 		if m.spec.Levels != nil {
 			items = m.dropOutdated(items)
@@ -209,7 +210,6 @@ func (m *Merge) mergeSegments() error {
 			}
 		}
 	}
-	m.changes.note(items)
 	if m.fold != nil {
 		m.keepVersions(items)
 		return nil

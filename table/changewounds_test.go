@@ -141,3 +141,18 @@ func TestAProducerOrVectorsThatComeToALiveTable(t *testing.T) {
 		}
 	}
 }
+
+// A row that was told waits on the top level until the next full compaction,
+// though by then one on a lower level stands for it, which the producer does not
+// tell of.
+func TestAFullCompactionTellsWhatItToldLastWhereRowsAreLookedUp(t *testing.T) {
+	tab := toldTable(t, "bucket=1", "merge-engine=aggregation", "fields.n.aggregate-function=sum", "changelog-producer=full-compaction", "force-lookup=true")
+	load(t, tab, `{"k":1,"v":"a","n":1,"s":1}`, `{"k":2,"v":"`+strings.Repeat("b", 2000)+`","n":1,"s":1}`)
+	job(t, tab, true)
+	load(t, tab, `{"k":1,"v":"b","n":2,"s":1}`)
+	tellsOnly(t, "to a lower level", job(t, tab, false))
+	if got := levels(t, tab); got != "{4=1, 5=1}" {
+		t.Errorf("levels %s: not what was to be shown", got)
+	}
+	tellsOnly(t, "to the top", job(t, tab, true), `"-U","k":1,"v":"a","n":1,"s":1}`, `"+U","k":1,"v":"b","n":3,"s":1}`)
+}

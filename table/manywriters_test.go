@@ -138,9 +138,8 @@ func TestWritersBesideEachOtherKeepWhatTheyCommitted(t *testing.T) {
 	}
 	for i := range rounds {
 		for _, options := range [][]string{{eager}, {}, {"deletion-vectors.enabled=true"}, {"bucket=2", "write-buffer-size=1 kb", "manifest.merge-min-count=1"}} {
-			playFellows(t, seed+uint64(i), options)
-			if t.Failed() {
-				t.Fatalf("seed %d, %q", seed+uint64(i), options)
+			if !t.Run(fmt.Sprint(seed+uint64(i), options), func(t *testing.T) { playFellows(t, seed+uint64(i), options) }) {
+				return
 			}
 		}
 	}

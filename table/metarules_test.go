@@ -191,6 +191,9 @@ func (u *rules) allowPartial(p *past, kind schema.RowKind, row map[int]any) bool
 		return false
 	}
 	by := u.option("partial-update.remove-record-on-sequence-group")
+	if kind == schema.UpdateBefore && by != "" { // two of them merged alone are a delete
+		return false
+	}
 	for sequence, ordered := range groups {
 		silent := true
 		for _, f := range u.fields(sequence) {

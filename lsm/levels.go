@@ -113,6 +113,30 @@ func (l *Levels) Has(f *manifest.DataFile) bool {
 	return slices.ContainsFunc(l.Level(f.Level), func(g manifest.DataFile) bool { return g.Name == f.Name })
 }
 
+// Fits tells that Update with the same files would take away only what is there,
+// each file once, and put no file beside one of its level, above 0, that shares
+// keys with it.
+func (l *Levels) Fits(before, after []manifest.DataFile) bool {
+	rest := &Levels{compare: l.compare, zero: l.zero, upper: slices.Clone(l.upper)}
+	for i := range before {
+		if !rest.Has(&before[i]) {
+			return false
+		}
+		rest.Update(before[i:i+1], nil)
+	}
+	return !slices.ContainsFunc(after, rest.touches)
+}
+
+// touches tells that a file shares keys with others of its level.
+func (l *Levels) touches(f manifest.DataFile) bool {
+	if f.Level == 0 {
+		return false
+	}
+	files := l.Level(f.Level)
+	i, _ := slices.BinarySearchFunc(files, f.MinKey, func(g manifest.DataFile, key []byte) int { return l.compare(g.MaxKey, key) })
+	return i < len(files) && l.compare(files[i].MinKey, f.MaxKey) <= 0
+}
+
 // Update takes files away, by name and level, and adds others. Files that are
 // not there are passed over, and so are files that are there already. A
 // higher level than there was makes more levels.

@@ -186,18 +186,20 @@ func (c *Committer) usurped(p *pending) error {
 }
 
 // unprepared ends an attempt that failed before its create. When its base has
-// vanished meanwhile, that is why, and a new base may mend it.
+// vanished meanwhile, that is why, and a new base may mend it: a base that was
+// asked for is taken for the newest too where all after it have expired.
 func (c *Committer) unprepared(ctx context.Context, p *pending, err error) error {
-	if p.asked && errors.Is(err, fault.ErrConflict) {
+	refused := p.asked && errors.Is(err, fault.ErrConflict)
+	if (isNotFound(err) || refused) && c.prove(ctx, p.base) != nil {
+		c.base = nil
+		c.stats.Stale++
+		c.drop(ctx, p)
+		return again{err}
+	}
+	if refused {
 		c.stats.Conflicts++
 	}
-	if !isNotFound(err) || c.prove(ctx, p.base) == nil {
-		return err
-	}
-	c.base = nil
-	c.stats.Stale++
-	c.drop(ctx, p)
-	return again{err}
+	return err
 }
 
 // drop removes what was written for the attempt under way only, unless an
@@ -244,6 +246,9 @@ func (c *Committer) changes(ctx context.Context, p *pending) ([]manifest.Entry, 
 	}
 	if p.discard {
 		files = withoutDuplicates(files, live)
+	}
+	if err := c.checkCompactBase(p, live); err != nil {
+		return nil, nil, err
 	}
 	k, err := c.vectorCase(ctx, p, live, files, index)
 	if err != nil {

@@ -35,6 +35,10 @@ type Changes struct {
 	CompactFiles     []manifest.Entry // DELETEs of the files read, ADDs of the files written
 	CompactChangelog []manifest.Entry
 	CompactIndex     []manifest.IndexEntry
+	// CompactBase, of the buckets that were compacted with a look at older rows,
+	// is where these were looked for. When a bucket has other files there by now,
+	// the compact group is refused.
+	CompactBase []CompactBase
 
 	// New says that nobody can have tried this commit before: its identifier in
 	// the chain is no replay, but another process that commits as the same user.
@@ -56,6 +60,13 @@ type Changes struct {
 // HashBase are the names of all hash index files of one partition.
 type HashBase struct {
 	Partition []byte // BinaryRow body
+	Files     []string
+}
+
+// CompactBase are the names of all files above level 0 of one bucket.
+type CompactBase struct {
+	Partition []byte // BinaryRow body
+	Bucket    int
 	Files     []string
 }
 
@@ -104,11 +115,12 @@ type group struct {
 	watermark  *int64
 	properties map[string]string
 
-	files     []manifest.Entry
-	changelog []manifest.Entry
-	index     []manifest.IndexEntry
-	hashBase  []HashBase
-	keyBase   *KeyBase
+	files       []manifest.Entry
+	changelog   []manifest.Entry
+	index       []manifest.IndexEntry
+	hashBase    []HashBase
+	keyBase     *KeyBase
+	compactBase []CompactBase
 
 	// replace, if set, chooses live files of the base that the group deletes
 	// besides; they are found anew on every attempt.

@@ -157,7 +157,7 @@ func (c *Committer) Commit(ctx context.Context, ch Changes) ([]int64, error) {
 		groups = append(groups, first)
 	}
 	second := compactGroup(ch.Identifier, ch.Watermark, ch.Properties, ch.CompactFiles, ch.CompactChangelog, ch.CompactIndex)
-	if !second.empty() {
+	if second.compactBase = ch.CompactBase; !second.empty() {
 		groups = append(groups, second)
 	}
 	return c.commitAll(ctx, groups)

@@ -23,7 +23,7 @@ func (c *Committer) checkHashBase(ctx context.Context, p *pending) error {
 	now := HashFiles(live)
 	for _, base := range p.hashBase {
 		files := now[string(base.Partition)]
-		if !sameNames(files, base.Files) {
+		if !SameNames(files, base.Files) {
 			return c.conflictError(p.base, fmt.Sprintf("the hash index of partition %s has changed since the rows got their buckets", c.partitionText(base.Partition)),
 				"let only one writer at a time write a table with dynamic buckets; open a new writer and write the rows again", nil)
 		}
@@ -42,8 +42,8 @@ func HashFiles(entries []manifest.IndexEntry) map[string][]string {
 	return files
 }
 
-// sameNames compares two lists without regard to their order.
-func sameNames(a, b []string) bool {
+// SameNames compares two lists without regard to their order.
+func SameNames(a, b []string) bool {
 	if len(a) != len(b) {
 		return false
 	}

@@ -223,6 +223,13 @@ func (a *appendTree) update(before, after []manifest.DataFile) {
 
 func (a *appendTree) has(f *manifest.DataFile) bool { return a.all[idOf(f)] }
 
+// fits: keys are no matter.
+func (a *appendTree) fits(before, _ []manifest.DataFile) bool {
+	return !slices.ContainsFunc(before, func(f manifest.DataFile) bool { return !a.has(&f) })
+}
+
+func (a *appendTree) above0() []string { return nil }
+
 // runs: readers of such a table merge nothing, so writers never wait.
 func (a *appendTree) runs() int { return 0 }
 

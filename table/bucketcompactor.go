@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tidelake/tidelake/manifest"
+	"github.com/tidelake/tidelake/snapshot"
 )
 
 // bucketTree knows the live files of one bucket and what to compact next.
@@ -14,6 +15,10 @@ type bucketTree interface {
 	// update takes files out and puts others in.
 	update(before, after []manifest.DataFile)
 	has(f *manifest.DataFile) bool
+	// fits tells that a commit may take files out and put others in.
+	fits(before, after []manifest.DataFile) bool
+	// above0 are the names of the files above level 0.
+	above0() []string
 	// pick is the next compaction, nil for none, given the bucket's deletion
 	// vectors and what the compactions before it did since those were written.
 	// While its work runs no other is asked for.
@@ -73,30 +78,34 @@ func (b *bucketCompactor) rebuild() error {
 	b.dated = b.dated || !pending
 	tree.update(nil, b.fresh)
 	b.tree = tree
-	for _, f := range b.result.needs() {
-		if !tree.has(&f) { // somebody else has removed it
-			return b.drop()
-		}
+	if !b.stands(&b.result) { // somebody else was faster
+		return b.drop()
 	}
 	tree.update(b.result.before, b.result.after)
 	return nil
 }
 
-// update changes a tree as a commit will, unless that takes files away that are
-// not there: such a commit will be refused.
+// stands tells that a compaction can be committed on the files of the tree.
+func (b *bucketCompactor) stands(r *compactResult) bool {
+	needs := r.needs()
+	return !slices.ContainsFunc(needs, func(f manifest.DataFile) bool { return !b.tree.has(&f) }) && b.tree.fits(r.before, r.after) &&
+		(r.base == nil || snapshot.SameNames(r.base, b.tree.above0()))
+}
+
+// update changes a tree as a commit will, unless that cannot be: such a commit
+// will be refused.
 func update(tree bucketTree, group []fileChange) {
 	var before, after []manifest.DataFile
 	for _, c := range group {
-		switch {
-		case c.kind == manifest.Add:
+		if c.kind == manifest.Add {
 			after = append(after, c.file)
-		case !tree.has(&c.file):
-			return
-		default:
+		} else {
 			before = append(before, c.file)
 		}
 	}
-	tree.update(before, after)
+	if tree.fits(before, after) {
+		tree.update(before, after)
+	}
 }
 
 // catchUp takes in what snapshots have shown since the last time.
@@ -183,11 +192,9 @@ func (b *bucketCompactor) settle(ctx context.Context, wait bool) error {
 	if t.err != nil {
 		return b.failed(t.err, wait)
 	}
-	for _, f := range t.result.needs() {
-		if !b.tree.has(&f) { // another compactor was faster
-			b.remove(t.result.made())
-			return nil
-		}
+	if !b.stands(&t.result) { // another compactor was faster
+		b.remove(t.result.made())
+		return nil
 	}
 	b.tree.update(t.result.before, t.result.after)
 	b.remove(b.result.join(t.result))
@@ -285,6 +292,23 @@ func (r *compactResult) made() []manifest.DataFile {
 	return out
 }
 
+// baseBefore are the files above level 0 before the compaction, by those after it.
+func (r *compactResult) baseBefore(after []string) []string {
+	before := slices.DeleteFunc(slices.Clone(after), func(name string) bool { return containsName(r.after, name) })
+	return append(before, namesAbove0(r.before)...)
+}
+
+// namesAbove0 are the names of the files that do not lie on level 0, never nil.
+func namesAbove0(files []manifest.DataFile) []string {
+	out := []string{}
+	for i := range files {
+		if files[i].Level > 0 {
+			out = append(out, files[i].Name)
+		}
+	}
+	return out
+}
+
 func containsName(files []manifest.DataFile, name string) bool {
 	return slices.ContainsFunc(files, func(f manifest.DataFile) bool { return f.Name == name })
 }
@@ -292,6 +316,9 @@ func containsName(files []manifest.DataFile, name string) bool {
 // join adds a later compaction. Files that one made and the other consumed
 // are not mentioned; garbage are those that no snapshot can know.
 func (r *compactResult) join(next compactResult) (garbage []manifest.DataFile) {
+	if r.base == nil && next.base != nil {
+		r.base = r.baseBefore(next.base)
+	}
 	for _, f := range next.before {
 		made := slices.IndexFunc(r.after, func(g manifest.DataFile) bool { return idOf(&g) == idOf(&f) })
 		if made < 0 {

@@ -307,7 +307,7 @@ func (p *bufferPool) handOut(ctx context.Context, buckets []*bucketBuffer) ([]Co
 				msgs = append(msgs, m)
 				return err
 			}
-			m.CompactBefore, m.CompactAfter, m.CompactChangelog, m.CompactIndex = r.before, r.after, r.changelog, index
+			m.CompactBefore, m.CompactAfter, m.CompactChangelog, m.CompactIndex, m.CompactBase = r.before, r.after, r.changelog, index, r.base
 		}
 		if !m.empty() {
 			msgs = append(msgs, m)

@@ -129,7 +129,7 @@ func (c *Committer) commit(ctx context.Context, identifier int64, msgs []CommitM
 	if err := c.fill(ctx, &changes, msgs, false); err != nil {
 		return false, c.table.wrap("commit", err)
 	}
-	changes.CompactFiles, changes.CompactChangelog, changes.CompactIndex = nil, nil, nil
+	changes.CompactFiles, changes.CompactChangelog, changes.CompactIndex, changes.CompactBase = nil, nil, nil, nil
 	ids, err := c.inner.Commit(ctx, changes)
 	return c.compactAfter(ctx, "commit", identifier, msgs, ids, err)
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/tidelake/tidelake/internal/fault"
-	"github.com/tidelake/tidelake/lsm"
 	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/snapshot"
 )
@@ -85,32 +84,10 @@ func (t *Table) overtaken(ctx context.Context, msgs []CommitMessage) (late, rest
 	return late, rest, nil
 }
 
-// fits tells that all a compaction read is there and that what it wrote
-// overlaps no other file of its level.
+// fits tells that a compaction can be committed on these files of its bucket.
 func (t *Table) fits(live []manifest.DataFile, m *CommitMessage) bool {
-	there := make(map[fileID]bool, len(live))
-	for i := range live {
-		there[idOf(&live[i])] = true
-	}
-	for i := range m.CompactBefore {
-		id := idOf(&m.CompactBefore[i])
-		if !there[id] {
-			return false
-		}
-		delete(there, id)
-	}
-	if len(t.schema.PrimaryKeys) == 0 {
-		return true
-	}
-	compare := t.compareKeys()
-	for _, f := range m.CompactAfter {
-		for _, g := range live {
-			if there[idOf(&g)] && g.Level == f.Level && g.Level > 0 && len(lsm.Sections([]manifest.DataFile{f, g}, compare)) == 1 {
-				return false
-			}
-		}
-	}
-	return true
+	tree, err := t.newBucketTree(m.key(), live, nil)
+	return err == nil && tree.fits(m.CompactBefore, m.CompactAfter) && (m.CompactBase == nil || snapshot.SameNames(m.CompactBase, tree.above0()))
 }
 
 // compactionsOf are messages without their rows.

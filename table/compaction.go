@@ -32,10 +32,12 @@ type compaction struct {
 // compactResult is what a compaction did: files to take out of the bucket and
 // files to put in. A file that only moved to another level is in both.
 // changelog are the files of what it found to have changed, marks rows of
-// other files that are outdated by it.
+// other files that are outdated by it. base are the files above level 0 among
+// which keys were looked up, nil where none were.
 type compactResult struct {
 	before, after, changelog []manifest.DataFile
 	marks                    vectorMarks
+	base                     []string
 }
 
 // compactions bounds how many compactions run in this process at a time, of
@@ -114,8 +116,17 @@ func (c *compaction) run(ctx context.Context) (done compactResult, err error) {
 		return compactResult{}, errors.Join(err, out.discard())
 	}
 	rows, changes := out.take()
-	done.after, done.changelog = append(done.after, rows...), changes
+	done.after, done.changelog, done.base = append(done.after, rows...), changes, c.base()
 	return done, nil
+}
+
+// base are the files above level 0 that decide about rows of the result: a unit
+// holds all up to its output level.
+func (c *compaction) base() []string {
+	if !c.table.options.NeedsLookup() || c.unit.Output == 0 || !fromLevel0(c.unit.Files) {
+		return nil
+	}
+	return namesAbove0(slices.Concat(c.unit.Files, c.above))
 }
 
 // work goes through the steps. The files that it wrote are those of out.

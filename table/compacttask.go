@@ -231,7 +231,7 @@ func (t *Table) runCompaction(ctx context.Context, task *CompactTask, progress f
 	m := CommitMessage{Partition: task.Partition, Bucket: task.Bucket, TotalBuckets: task.TotalBuckets}
 	err = inTurn(ctx, func() error {
 		r, err := do(ctx)
-		m.CompactBefore, m.CompactAfter, m.CompactChangelog = r.before, r.after, r.changelog
+		m.CompactBefore, m.CompactAfter, m.CompactChangelog, m.CompactBase = r.before, r.after, r.changelog, r.base
 		if err == nil {
 			m.CompactIndex, err = index.publish(ctx, &r)
 		}

@@ -486,3 +486,65 @@ func TestDeletesOutliveACompactionThatOthersMadeFirst(t *testing.T) {
 	expect(t, reopen(t, st), table.ScanOptions{}, `{"k":5,"v":"old"}`)
 	keepsUp(t, w, tab, st)
 }
+
+// A committer knows a snapshot that has expired together with the next ones, and
+// took it for the newest: what others had done since was refused as a conflict.
+func TestACommitThatFollowsExpiredSnapshotsIsNoConflict(t *testing.T) {
+	st := store.NewMem()
+	tab := create(t, st, compacting, "bucket=-1", "write-only=true")
+	w := newWriter(t, tab, "svc")
+	commit(t, w, tab, `{"k":1,"v":"a"}`)
+	c, err := tab.NewCommitter(ctx, "svc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := int64(2); id <= 4; id++ {
+		if err := write(t, w, tab, fmt.Sprintf(`{"k":%d,"v":"a"}`, id)); err != nil {
+			t.Fatal(err)
+		}
+		msgs, err := w.Prepare(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		do := c.Commit
+		if id == 4 {
+			withoutSnapshots(t, st)
+			do = w.Commit
+		}
+		if err := do(ctx, id, msgs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(t, reopen(t, st), table.ScanOptions{Columns: []string{"k"}}, `{"k":1}`, `{"k":2}`, `{"k":3}`, `{"k":4}`)
+	sound(t, reopen(t, st))
+}
+
+// What a writer has compacted and not committed overlaps what others committed
+// meanwhile on the same level: its own is lost, and no reason to end.
+func TestAWriterGoesOnBesideFilesThatItsOwnOverlap(t *testing.T) {
+	st := store.NewMem()
+	tab := create(t, st, compacting, "deletion-vectors.enabled=true")
+	w := waiting(t, tab, "svc")
+	commit(t, w, tab, rowsOfKeys(3, 90)...)
+	var msgs [2][]table.CommitMessage
+	for n := range msgs {
+		if err := write(t, w, tab, fmt.Sprintf(`{"k":1,"v":"own %d"}`, n)); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if msgs[n], err = w.Prepare(ctx, int64(n+2)); err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			commit(t, waiting(t, reopen(t, st), "other"), tab, `{"k":1,"v":"other"}`, `{"k":2,"v":"other"}`)
+		}
+	}
+	for n := range msgs {
+		if err := w.Commit(ctx, int64(n+2), msgs[n]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keepsUp(t, w, tab, st)
+	compactAll(t, st)
+	expect(t, reopen(t, st), table.ScanOptions{Where: "k < 3"}, `{"k":1,"v":"own 1"}`, `{"k":2,"v":"other"}`)
+}

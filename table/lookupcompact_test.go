@@ -197,3 +197,38 @@ func TestAWriterGoesOnAfterAnOverwriteTookTheFilesOfItsCompactions(t *testing.T)
 	expect(t, tab, table.ScanOptions{}, append(rows(3, 2), rows(5, 300)...)...)
 	sound(t, tab)
 }
+
+// One writer's compaction takes a row to the highest level, another one's looks
+// a row of the same key up there before that is committed. Its result hid the
+// first row for good, since it stands for all that lies above it.
+func TestNoRowIsHiddenByACompactionThatLookedItUpTooEarly(t *testing.T) {
+	for _, option := range []string{"force-lookup=true", "changelog-producer=lookup", "deletion-vectors.enabled=true"} {
+		st := store.NewMem()
+		create(t, st, versions, "bucket=1", "merge-engine=aggregation", "fields.n.aggregate-function=sum", "compaction.optimization-interval=1 h", option)
+		second := waiting(t, reopen(t, st), "second")
+		var rows []string
+		for k := range 2000 { // so that a new row is not worth another full compaction
+			rows = append(rows, fmt.Sprintf(`{"k":%d,"n":1}`, k))
+		}
+		commit(t, second, reopen(t, st), rows...)
+		tab := reopen(t, st)
+		first := waiting(t, tab, "first")
+		if err := write(t, first, tab, `{"k":1,"n":10}`); err != nil {
+			t.Fatal(err)
+		}
+		msgs, err := first.Prepare(ctx, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commit(t, second, reopen(t, st), `{"k":1,"n":100}`)
+		if got := levels(t, reopen(t, st)); got != "{4=1, 5=1}" || len(msgs[0].CompactBefore) != 2 {
+			t.Errorf("levels %s, %d files compacted: not what was to be shown", got, len(msgs[0].CompactBefore))
+		}
+		if err := first.Commit(ctx, 1, msgs); err != nil {
+			t.Fatal(err)
+		}
+		compactAll(t, st)
+		expect(t, reopen(t, st), table.ScanOptions{Where: "k = 1", Columns: []string{"n"}}, `{"n":111}`)
+		sound(t, reopen(t, st))
+	}
+}

@@ -60,7 +60,11 @@ type mergeTree struct {
 
 func (m *mergeTree) update(before, after []manifest.DataFile) { m.levels.Update(before, after) }
 func (m *mergeTree) has(f *manifest.DataFile) bool            { return m.levels.Has(f) }
-func (m *mergeTree) runs() int                                { return m.levels.RunCount() }
+func (m *mergeTree) fits(before, after []manifest.DataFile) bool {
+	return m.levels.Fits(before, after)
+}
+func (m *mergeTree) above0() []string { return namesAbove0(m.levels.Files()) }
+func (m *mergeTree) runs() int        { return m.levels.RunCount() }
 
 func (m *mergeTree) pick(ctx context.Context, full bool, now time.Time, index *bucketIndex, before *compactResult) (work, error) {
 	unit, ok, err := m.unit(ctx, full, now, index)

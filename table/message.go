@@ -42,6 +42,9 @@ type CommitMessage struct {
 	CompactAfter     []manifest.DataFile   `json:"compactAfter,omitempty"`  // what it left instead; an upgraded file is in both
 	CompactChangelog []manifest.DataFile   `json:"compactChangelog,omitempty"`
 	CompactIndex     []manifest.IndexEntry `json:"compactIndex,omitempty"`
+	// Where the compaction looked older rows up, all files above level 0 that the
+	// bucket had then; nil where it did not.
+	CompactBase []string `json:"compactBase,omitzero"`
 }
 
 // empty tells that there is nothing to commit.
@@ -71,7 +74,7 @@ func (m *CommitMessage) compacts() bool {
 
 // rowsOnly is the message without its compaction, compactionOnly without its rows.
 func (m CommitMessage) rowsOnly() CommitMessage {
-	m.CompactBefore, m.CompactAfter, m.CompactChangelog, m.CompactIndex = nil, nil, nil, nil
+	m.CompactBefore, m.CompactAfter, m.CompactChangelog, m.CompactIndex, m.CompactBase = nil, nil, nil, nil, nil
 	return m
 }
 
@@ -218,6 +221,9 @@ func (m *CommitMessage) addTo(c *snapshot.Changes, dynamic bool) {
 	c.CompactFiles = m.entries(m.entries(c.CompactFiles, manifest.Delete, m.CompactBefore), manifest.Add, m.CompactAfter)
 	c.CompactChangelog = m.entries(c.CompactChangelog, manifest.Add, m.CompactChangelog)
 	c.CompactIndex = append(c.CompactIndex, m.CompactIndex...)
+	if m.CompactBase != nil {
+		c.CompactBase = append(c.CompactBase, snapshot.CompactBase{Partition: m.Partition, Bucket: m.Bucket, Files: m.CompactBase})
+	}
 }
 
 func (m *CommitMessage) entries(to []manifest.Entry, kind manifest.Kind, files []manifest.DataFile) []manifest.Entry {

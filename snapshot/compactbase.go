@@ -1,0 +1,32 @@
+package snapshot
+
+import (
+	"fmt"
+
+	"github.com/tidelake/tidelake/manifest"
+)
+
+// checkCompactBase refuses compactions that looked older rows up where there are
+// other files by now. Their rows stand for those that lie above them, so what
+// another compaction brought there in between would be hidden for good. Paimon
+// leaves it to its users that only one process compacts such a table.
+func (c *Committer) checkCompactBase(p *pending, live []manifest.Entry) error {
+	type bucket struct {
+		partition string
+		number    int
+	}
+	now := make(map[bucket][]string)
+	for i := range live {
+		if e := &live[i]; e.File.Level > 0 {
+			key := bucket{string(e.Partition), e.Bucket}
+			now[key] = append(now[key], e.File.Name)
+		}
+	}
+	for _, b := range p.compactBase {
+		if !SameNames(now[bucket{string(b.Partition), b.Bucket}], b.Files) {
+			return c.conflictError(p.base, fmt.Sprintf("bucket %d of partition %s was compacted by others since older rows were looked up there", b.Bucket, c.partitionText(b.Partition)),
+				"plan the compaction again from the newest snapshot; of two compactors of one bucket one will lose", nil)
+		}
+	}
+	return nil
+}

@@ -125,6 +125,9 @@ func (c *change) values(a *assignment, rec arrow.RecordBatch) (arrow.Array, erro
 		if err != nil {
 			return nil, err
 		}
+		if col == nil {
+			return nil, fault.Invalid("no values were computed")
+		}
 		defer col.Release()
 		if int64(col.Len()) != rec.NumRows() {
 			return nil, fault.Invalid(fmt.Sprintf("%d values were computed for %d rows", col.Len(), rec.NumRows()))

@@ -120,6 +120,17 @@ func (c *canonicalizer) apply(rec arrow.RecordBatch, firstRow int64) (arrow.Reco
 	return array.NewRecordBatch(c.arrow, cols, rec.NumRows()), kinds, nil
 }
 
+// complete refuses a row without the values that its columns must have, before
+// it is among others.
+func (c *canonicalizer) complete(values []any) error {
+	for i, f := range c.fields {
+		if values[i] == nil && !f.Type.Nullable && c.defaults[i] == nil {
+			return fault.Invalid(fmt.Sprintf("column %q is null, but its type is %s", f.Name, f.Type))
+		}
+	}
+	return nil
+}
+
 // finish fills defaults into column i, then checks what its cells may be.
 func (c *canonicalizer) finish(cols []arrow.Array, i, rows int, firstRow int64) error {
 	f := c.fields[i]

@@ -190,6 +190,9 @@ func TestAChangeIsPlannedAgainWhenOthersWereFaster(t *testing.T) {
 			}
 			return plusTen(old)
 		}
+		nothing := func(arrow.RecordBatch) (arrow.Array, error) { return nil, nil }
+		_, err := tab.Update(ctx, []table.Assignment{{Name: "p", Compute: nothing}}, table.ChangeOptions{Where: "k <= 2"})
+		failsWith(t, err, table.ErrInvalid, "no values were computed")
 		got := changed(t)(tab.Update(ctx, []table.Assignment{{Name: "p", Compute: meanwhile}}, table.ChangeOptions{Where: "k <= 2"}))
 		if got.Rows != 1 || tries < 2 {
 			t.Errorf("%+v after %d tries", got, tries)

@@ -154,6 +154,26 @@ func TestWhatHasNoColumnsIsNoRow(t *testing.T) {
 	failsWith(t, w.Write(ctx, nil), table.ErrInvalid, "a nil batch")
 }
 
+// A row without its key is refused where it is given, and costs no other row.
+func TestARowWithoutItsKeyIsRefusedAtOnce(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed)
+	w, refused := newWriter(t, tab, ""), 0
+	for _, row := range []any{table.Row{"k": 1, "v": "a"}, table.Row{"v": "b"}, table.Row{"k": nil}, table.Row{"k": 3, "v": "\xff"}, table.Row{"k": 2, "v": "c"}} {
+		if err := w.Put(ctx, row); err != nil {
+			failsWith(t, err, table.ErrInvalid, "column ")
+			refused++
+		}
+	}
+	if refused != 3 {
+		t.Errorf("%d rows were refused", refused)
+	}
+	failsWith(t, w.Delete(ctx, struct{ V string }{"a"}), table.ErrInvalid, `column "k" is null`)
+	if err := w.CommitNext(ctx); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, tab, table.ScanOptions{}, `{"k":1,"v":"a"}`, `{"k":2,"v":"c"}`)
+}
+
 // A key may be a struct of which only the key is filled in: whatever is in its
 // other fields is not looked at.
 func TestOnlyTheKeyOfAStructIsLookedAtInALookup(t *testing.T) {

@@ -166,8 +166,7 @@ func (w *Writer) WriteKinds(ctx context.Context, rec arrow.RecordBatch, kinds []
 // time.Time for DATE, TIMESTAMP (wall clock) and TIMESTAMP_LTZ (instant), cut to
 // the column's precision; time.Duration for TIME; text as in filters for these
 // four; slices for ARRAY; maps for MAP and, element to count, MULTISET; structs
-// or Row for ROW. A nil pointer, slice, map or interface is null. A null where the
-// column is NOT NULL, as in a key, may be an error only of a later call.
+// or Row for ROW. A nil pointer, slice, map or interface is null.
 func (w *Writer) Put(ctx context.Context, row any) error {
 	return w.WriteRow(ctx, schema.Insert, row)
 }
@@ -186,6 +185,9 @@ func (w *Writer) WriteRow(ctx context.Context, kind schema.RowKind, row any) err
 		return err
 	}
 	values, err := rowValues(w.table.schema.Fields, row, w.table.settings.TimeZone)
+	if err == nil {
+		err = w.canon.complete(values)
+	}
 	if err != nil {
 		return w.table.wrap("write", err)
 	}

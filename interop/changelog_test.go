@@ -218,7 +218,8 @@ func (w *world) apply(rows rowsByKey, line string) {
 	key, kind, row := w.change(line)
 	old, there := rows[key]
 	switch {
-	case kind == "+I" && !there, kind == "+U" && old == updating:
+	case kind == "+I" && !there, kind == "+U" && old == updating,
+		kind == "+U" && !there && w.rand.options["merge-engine"] == "first-row": // whose rows are told with the kind that they came with
 		rows[key] = row
 	case kind == "-U" && old == row:
 		rows[key] = updating

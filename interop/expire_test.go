@@ -63,7 +63,8 @@ func (w *world) retention() []string {
 		o = append(o, "snapshot.time-retained=1 ms")
 	}
 	if r.IntN(3) == 0 {
-		o = append(o, fmt.Sprintf("changelog.num-retained.min=%d", least+r.IntN(2)), fmt.Sprintf("changelog.num-retained.max=%d", most+r.IntN(4)))
+		least += r.IntN(2)
+		o = append(o, fmt.Sprintf("changelog.num-retained.min=%d", least), fmt.Sprintf("changelog.num-retained.max=%d", max(least, most+r.IntN(4))))
 	}
 	return o
 }

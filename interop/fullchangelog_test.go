@@ -30,11 +30,16 @@ func (t *randomTable) retold() bool {
 	return true
 }
 
-// retelling is the full changelog that the reader makes of the table.
+// retelling is the full changelog that the reader makes of the table, as the
+// library or the program tells it.
 func (w *world) retelling() []string {
 	w.t.Helper()
-	o := table.StreamOptions{FullChangelog: true, Mode: table.FromSnapshot, Snapshot: 1, UntilSnapshot: w.latest(), Overwrites: table.DeliverOverwrites}
-	if w.rand.options["bucket"] == "-1" {
+	last := w.latest()
+	o := table.StreamOptions{FullChangelog: true, Mode: table.FromSnapshot, Snapshot: 1, UntilSnapshot: last, Overwrites: table.DeliverOverwrites}
+	switch {
+	case w.rand.r.IntN(3) == 0:
+		return w.tidelake("tail", w.id.String(), "--full-changelog", "--from", "snapshot:1", "--until-snapshot", strconv.FormatInt(last, 10), "--overwrites", "deliver", "--format", "jsonl")
+	case w.rand.options["bucket"] == "-1":
 		return w.resumed(o) // an overwrite may put a key into a bucket of another share
 	}
 	return w.shared(o)

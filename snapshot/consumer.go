@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,11 @@ func NewConsumers(chain *Chain, wait func(context.Context, time.Duration) error)
 	}
 	return &Consumers{st: chain.st, dir: chain.root + "consumer", sleep: wait}
 }
+
+// Stranded is the Next of a consumer that had read snapshots which were taken back
+// since: no snapshot has that id, so that every reader refuses to go on, Paimon's
+// too, until the consumer is set or deleted.
+const Stranded = math.MaxInt64
 
 const (
 	consumerPrefix = "consumer-"
@@ -128,6 +134,24 @@ func (c *Consumers) Put(ctx context.Context, id string, next int64) error {
 	}
 	if err := c.st.Write(ctx, c.path(id), fmt.Appendf(nil, "{\n  \"nextSnapshot\" : %d\n}", next)); err != nil {
 		return fmt.Errorf("record consumer %s: %w", id, err)
+	}
+	return nil
+}
+
+// Strand makes consumers Stranded that have read a snapshot which is about to be
+// taken back, or one behind it.
+func (c *Consumers) Strand(ctx context.Context, from int64) error {
+	all, err := c.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		if one.Next <= from || CheckConsumerID(one.ID) != nil {
+			continue
+		}
+		if err := c.Put(ctx, one.ID, Stranded); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -16,6 +16,10 @@ import (
 // snapshots below that are expiring, or were when an expiry was broken off. There
 // is no snapshot of such an id, so every reader lists, as with any hint that is
 // out of date.
+//
+// Of two expiries at once the one that goes further must not lose its word to the
+// other, which asks right before it writes. Within that one request it still can,
+// and a tag that is made then, before the first has deleted, may lack files.
 
 // Expiring says that files of the snapshots below an id are about to go. Began
 // takes it back.

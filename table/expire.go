@@ -72,10 +72,12 @@ type expirer struct {
 	decoupled  bool              // changelogs outlive their snapshots
 	spent      func() bool       // tells that the rest has to wait for another run
 	told       int64             // snapshots before are expiring anyway, as others have said
+	announced  int64             // and before this one, as this run has said
 	neighbours []*snapshot.Chain // the other branches
 	remover    *remover
-	emptied    map[bucketKey]bool // buckets that lost files
-	oldest     *snapshot.Snapshot // that stays, for all we know
+	emptied    map[bucketKey]bool   // buckets that lost files
+	telling    []*snapshot.Snapshot // changelogs that stay and are told by data files, where others have files of their own
+	oldest     *snapshot.Snapshot   // that stays, for all we know
 	report     ExpireReport
 }
 
@@ -131,9 +133,6 @@ func (e *expirer) run(ctx context.Context) error {
 	if err != nil || latest == nil {
 		return err
 	}
-	if e.told, err = e.chain.ExpiringBelow(ctx); err != nil {
-		return err
-	}
 	if e.oldest, err = e.chain.Earliest(ctx); err != nil || e.oldest == nil {
 		return err
 	}
@@ -159,11 +158,16 @@ func (e *expirer) run(ctx context.Context) error {
 
 // announce says which snapshots are about to go, before it looks who else needs
 // their files: tags and branches that come later are taken back by who makes them.
-func (e *expirer) announce(ctx context.Context, below int64) error {
+func (e *expirer) announce(ctx context.Context, below int64) (err error) {
+	if e.told, err = e.chain.ExpiringBelow(ctx); err != nil {
+		return err
+	}
+	e.announced = 0
 	if !e.dry && below > e.told {
 		if err := e.chain.Expiring(ctx, below); err != nil {
 			return err
 		}
+		e.announced = below
 	}
 	return e.lookAround(ctx)
 }
@@ -182,8 +186,17 @@ func (e *expirer) begins(ctx context.Context, with *snapshot.Snapshot) error {
 	if e.dry {
 		return nil
 	}
-	if e.told > with.ID {
-		return e.chain.Expiring(ctx, e.told)
+	// Asked again, because an expiry that goes further may have begun meanwhile, and
+	// has looked for tags. Between this and the next write it could still.
+	below, err := e.chain.ExpiringBelow(ctx)
+	if err != nil {
+		return err
+	}
+	if e.announced > 0 && below == e.announced { // which is over
+		below = e.told
+	}
+	if below > with.ID {
+		return e.chain.Expiring(ctx, below)
 	}
 	e.chain.Began(ctx, false, with.ID)
 	return nil

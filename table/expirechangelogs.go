@@ -17,6 +17,7 @@ func (e *expirer) expireChangelogs(ctx context.Context, latest, next int64) erro
 	if err := e.lookAround(ctx); err != nil {
 		return err
 	}
+	e.telling = nil // what took a file away goes after what told it
 	from, last := ids[0], ids[len(ids)-1]
 	low, end := e.changelogs.ends(latest, from, next, e.limit)
 	end = min(end, last)

@@ -81,6 +81,9 @@ func (e *expirer) bury(ctx context.Context, dead []deadFile) error {
 	if dead, err = e.notOfBranches(ctx, dead); err != nil {
 		return err
 	}
+	if dead, err = e.notOfChangelogs(ctx, dead, e.telling); err != nil {
+		return err
+	}
 	return e.deleteData(ctx, dead)
 }
 

@@ -12,6 +12,9 @@ import (
 // what the next one, tags and branches name too.
 func (e *expirer) dropManifests(ctx context.Context, gone []*snapshot.Snapshot, stays *snapshot.Snapshot) error {
 	keep, err := e.keptMetadata(ctx, gone[0].ID, stays)
+	if err == nil {
+		err = e.nameTelling(ctx, e.telling, keep)
+	}
 	if err != nil {
 		if !unreadable(err) {
 			return err

@@ -37,6 +37,9 @@ func (e *expirer) expireSnapshots(ctx context.Context, latest, next int64) error
 		if err := e.announce(ctx, all[len(all)-1].ID); err != nil {
 			return err
 		}
+		if e.telling, err = e.stillTold(ctx, all[:len(all)-1]); err != nil {
+			return err
+		}
 		if all, err = e.dropData(ctx, all); err != nil {
 			return err
 		}

@@ -12,7 +12,8 @@ import (
 // FastForward makes this branch what another is: from the other's oldest
 // snapshot on it loses its own snapshots, changelogs, schemas and tags and gets
 // the snapshots, schemas and tags of the other, which stays as it is. Data files
-// that only the lost snapshots used are left for the cleaning of orphans.
+// that only the lost snapshots used are left for the cleaning of orphans. Consumers
+// that had read what is lost are stranded, as by Rollback.
 //
 // It is not atomic: readers see the branch end earlier meanwhile. When it is
 // broken off, do it again. Nothing may write to either branch meanwhile; a
@@ -65,6 +66,9 @@ func (t *Table) fastForward(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := t.strandFrom(ctx, first.ID, files); err != nil {
+		return err
+	}
 	if err := t.dropFrom(ctx, first, files); err != nil {
 		return err
 	}
@@ -82,6 +86,31 @@ func (t *Table) fastForward(ctx context.Context, name string) error {
 		return err
 	}
 	return t.chain.SetLatest(ctx)
+}
+
+// strandFrom strands the consumers that have read snapshots of this branch which
+// the other does not have, or has others in the place of.
+func (t *Table) strandFrom(ctx context.Context, first int64, theirs branchFiles) error {
+	kept := make(map[string][]byte)
+	for _, f := range theirs.snapshots {
+		kept[f.key] = f.data
+	}
+	ids, err := t.chain.IDs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if id < first {
+			continue
+		}
+		key := t.chain.Path(id)
+		if same, err := t.sameFile(ctx, key, kept[key]); err != nil {
+			return err
+		} else if !same {
+			return t.consumers().Strand(ctx, id)
+		}
+	}
+	return nil
 }
 
 // settleEarliest says with which snapshot this branch begins. From first on they

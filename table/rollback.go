@@ -20,7 +20,8 @@ type RollbackOptions struct {
 // Rollback takes away every snapshot, changelog and tag that is newer than the
 // one to go back to, which is returned. Schemas stay: columns added since are
 // null in older rows. Data files that only the lost snapshots used are left for
-// the cleaning of orphans.
+// the cleaning of orphans. Consumers that had read what is lost are stranded:
+// their streams are refused until they are reset or deleted.
 //
 // It is not atomic: the newest snapshots go first, and when it is broken off, do
 // it again. Nothing may write to the branch meanwhile; open writers anew
@@ -53,6 +54,9 @@ func (t *Table) rollbackTarget(ctx context.Context, o RollbackOptions) (*snapsho
 }
 
 func (t *Table) rollback(ctx context.Context, at *snapshot.Snapshot) error {
+	if err := t.consumers().Strand(ctx, at.ID+1); err != nil {
+		return err
+	}
 	if err := t.chain.ForgetLatest(ctx); err != nil {
 		return err
 	}

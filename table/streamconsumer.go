@@ -101,6 +101,10 @@ func (c *streamConsumer) progress(ctx context.Context) (position, error) {
 	if err != nil {
 		return position{}, err
 	}
+	if got.Next == snapshot.Stranded {
+		return position{}, &fault.Error{Class: fault.ErrNotFound, Detail: "consumer " + c.id + " had read snapshots that were taken back since: the table was rolled back, or fast-forwarded to a branch",
+			Hint: "reset the consumer to the snapshot to go on with, or delete it, and its reader begins like a new one; what was read is not taken back"}
+	}
 	err = c.stream.reachable(ctx, got.Next)
 	var gap *snapshot.OutOfRange
 	if errors.As(err, &gap) {

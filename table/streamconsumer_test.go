@@ -185,6 +185,53 @@ func TestAConsumerAheadOfTheTableIsAnError(t *testing.T) {
 	wantRecorded(t, tab, 3)
 }
 
+// A consumer that had read what was rolled back does not go on in the middle of
+// what came in its place; those that had not read it do.
+func TestAConsumerOfALostHistoryIsRefusedWhenTheTableHasGrownAgain(t *testing.T) {
+	for how, back := range map[string]func(tab *table.Table) error{
+		"rollback": func(tab *table.Table) error {
+			_, err := tab.Rollback(ctx, table.RollbackOptions{Snapshot: 2})
+			return err
+		},
+		"fast-forward": func(tab *table.Table) error { return tab.FastForward(ctx, "b") },
+	} {
+		t.Run(how, func(t *testing.T) {
+			st := store.NewMem()
+			tab := create(t, st, keyed)
+			grow(t, tab, 2)
+			if err := tab.CreateBranch(ctx, "b", table.BranchOptions{Snapshot: 2}); err != nil {
+				t.Fatal(err)
+			}
+			grow(t, tab, 5)
+			for id, next := range map[string]int64{"behind": 2, "there": 3, "ahead": 4, "end": 6} {
+				if err := tab.ResetConsumer(ctx, id, next); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 2 { // done again it changes nothing
+				if err := back(tab); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tab = reopen(t, st)
+			grow(t, tab, 8)
+			for _, id := range []string{"ahead", "end"} {
+				_, err := tab.Stream(ctx, table.StreamOptions{Consumer: id})
+				failsWith(t, err, table.ErrNotFound, "consumer "+id, "rolled back", "reset")
+			}
+			for id, next := range map[string]int64{"behind": 2, "there": 3} {
+				if s := following(t, tab, table.StreamOptions{Consumer: id}); s.NextSnapshot() != next {
+					t.Errorf("%s goes on with %d, want %d", id, s.NextSnapshot(), next)
+				}
+			}
+			if err := tab.ResetConsumer(ctx, "ahead", 3); err != nil {
+				t.Fatal(err)
+			}
+			following(t, tab, table.StreamOptions{Consumer: "ahead"})
+		})
+	}
+}
+
 func TestWhatConsumersCannotDoIsRefused(t *testing.T) {
 	tab := create(t, store.NewMem(), keyed)
 	grow(t, tab, 1)

@@ -91,7 +91,7 @@ func (e *expirer) releaseBetween(ctx context.Context, was *snapshot.Snapshot, be
 	if err != nil {
 		return err
 	}
-	if err := e.releaseData(ctx, was, beside, outlived); err != nil {
+	if err := e.releaseData(ctx, was, beside, e.toldByData(ctx, outlived)); err != nil {
 		return err
 	}
 	if err := e.pruneEmptied(ctx); err != nil {
@@ -116,21 +116,8 @@ func (e *expirer) releaseBetween(ctx context.Context, was *snapshot.Snapshot, be
 	return w.flush(ctx)
 }
 
-// outlived are the changelogs that outlived their snapshots and are told by data
-// files. Paimon does not ask for them when it deletes a tag.
-func (e *expirer) outlived(ctx context.Context) ([]*snapshot.Snapshot, error) {
-	if e.hasChangelogFiles() {
-		return nil, nil
-	}
-	ids, err := e.chain.LongLivedIDs(ctx)
-	if err != nil || len(ids) == 0 {
-		return nil, err
-	}
-	return e.load(ctx, e.chain.LongLived, ids[0], ids[len(ids)-1])
-}
-
 // releaseData goes through the data files that a snapshot may hold, many at a time.
-func (e *expirer) releaseData(ctx context.Context, was *snapshot.Snapshot, beside, outlived []*snapshot.Snapshot) error {
+func (e *expirer) releaseData(ctx context.Context, was *snapshot.Snapshot, beside, told []*snapshot.Snapshot) error {
 	var files []deadFile
 	for _, list := range was.Lists() {
 		metas, err := e.table.manifest.ReadList(ctx, list)
@@ -145,18 +132,18 @@ func (e *expirer) releaseData(ctx context.Context, was *snapshot.Snapshot, besid
 				continue
 			}
 			if files = append(files, newDeadFile(f, was.ID)); len(files) >= releaseBatch {
-				if err := e.releaseFiles(ctx, was, files, beside, outlived); err != nil {
+				if err := e.releaseFiles(ctx, was, files, beside, told); err != nil {
 					return err
 				}
 				files = files[:0]
 			}
 		}
 	}
-	return e.releaseFiles(ctx, was, files, beside, outlived)
+	return e.releaseFiles(ctx, was, files, beside, told)
 }
 
 // releaseFiles deletes those of some files that a snapshot holds and nothing else does.
-func (e *expirer) releaseFiles(ctx context.Context, was *snapshot.Snapshot, files []deadFile, beside, outlived []*snapshot.Snapshot) error {
+func (e *expirer) releaseFiles(ctx context.Context, was *snapshot.Snapshot, files []deadFile, beside, told []*snapshot.Snapshot) error {
 	held := namesIn(files)
 	if err := e.countLive(ctx, was, held); err != nil {
 		return e.skip("data files of a tag of snapshot "+itoa(was.ID), err)
@@ -168,13 +155,11 @@ func (e *expirer) releaseFiles(ctx context.Context, was *snapshot.Snapshot, file
 			return err
 		}
 	}
-	for _, s := range outlived {
-		if err := e.countAdded(ctx, s.DeltaManifestList, used, written); err != nil && !isNotFound(err) {
-			return err
-		}
-	}
 	files, err := e.notOfBranches(ctx, unused(files, used))
 	if err != nil {
+		return err
+	}
+	if files, err = e.notOfChangelogs(ctx, files, told); err != nil {
 		return err
 	}
 	return e.deleteData(ctx, files)

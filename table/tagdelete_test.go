@@ -104,12 +104,18 @@ func TestDeletingATagLeavesWhatChangelogsNeed(t *testing.T) {
 			}
 			rounds(4)(t, tab)
 			tagged(t, tab, "x", table.TagOptions{Snapshot: 3})
+			until := table.StreamOptions{Snapshot: 1, UntilSnapshot: latestID(t, tab)}
+			told := streamLines(t, tab, until)
 			expired(t, tab, last(2))
 			tidy(t, st, tab)
 			if err := tab.DeleteTag(ctx, "x"); err != nil {
 				t.Fatal(err)
 			}
 			tidy(t, st, tab)
+			kept := streamLines(t, tab, until) // from the oldest changelog on
+			if d := cmp.Diff(told[len(told)-len(kept):], kept); d != "" || len(kept) < len(told)/2 {
+				t.Errorf("the stream (-want +got):\n%s", d)
+			}
 			rounds(5)(t, tab)
 			expired(t, tab, table.ExpireOptions{})
 			tidy(t, st, tab)

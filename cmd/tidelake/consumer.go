@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tidelake/tidelake/snapshot"
 	"github.com/tidelake/tidelake/table"
 )
 
@@ -31,7 +32,11 @@ func consumerListCommand(a *app) *cobra.Command {
 				}
 				l := a.listing()
 				for _, c := range all {
-					if err := l.row(cell{"consumer", c.ID}, cell{"next_snapshot", c.Next}, cell{"behind", newest + 1 - c.Next}, cell{"recorded", recorded(c)}); err != nil {
+					behind := any(newest + 1 - c.Next)
+					if c.Next == snapshot.Stranded {
+						behind = nil // the table was rolled back behind it
+					}
+					if err := l.row(cell{"consumer", c.ID}, cell{"next_snapshot", c.Next}, cell{"behind", behind}, cell{"recorded", recorded(c)}); err != nil {
 						return err
 					}
 				}

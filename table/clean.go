@@ -234,7 +234,14 @@ func (c *cleaner) usedBy(ctx context.Context, branches []*snapshot.Chain, name f
 			return fault.Corrupt(b.Root()+"schema", "branch "+b.Branch()+" has no schema, so nobody knows what it needs", nil)
 		}
 		err = eachRoot(ctx, b, func(s *snapshot.Snapshot, kind rootKind, _ bool) error {
-			return c.namedBy(ctx, s, kind, seen, name)
+			err := c.namedBy(ctx, s, kind, seen, name)
+			if kind != rootSnapshot || !isNotFound(err) {
+				return err
+			}
+			if stays, again := b.Stays(ctx, s); stays || again != nil {
+				return errors.Join(err, again)
+			}
+			return nil // all else that only it names is about to go, too
 		})
 		if err != nil {
 			return &fault.Error{Err: fmt.Errorf("branch %s: %w", b.Branch(), err), Detail: "not everything that may name a file could be read, so nothing was deleted",

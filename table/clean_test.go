@@ -124,3 +124,45 @@ func TestCleanRefusesWhatItCannotReadWhole(t *testing.T) {
 		})
 	}
 }
+
+// An expiry takes files before it takes the snapshots that name them. What it
+// has said of these is enough to clean beside it, or behind one that was killed.
+func TestCleanNeedsNothingOfSnapshotsThatExpire(t *testing.T) {
+	st := store.NewMem()
+	tab := create(t, st, keyed)
+	rounds(6)(t, tab)
+	setTag(t, st, "", "a", 2)
+	s, err := tab.Snapshots().Get(ctx, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{
+		tab.Snapshots().Expiring(ctx, 4),
+		st.Delete(ctx, "manifest/"+s.DeltaManifestList),
+		st.Write(ctx, strays[0], nil),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w, _ := world(t)
+	w.Clock = func() time.Time { return time.Now().Add(48 * time.Hour) }
+	clean := func() table.CleanReport {
+		t.Helper()
+		r, err := reopenIn(t, st, w).Clean(ctx, table.CleanOptions{Delete: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	if r := clean(); r.Files == 0 {
+		t.Error("the stray file stayed")
+	}
+	expired(t, reopen(t, st), last(2))
+	clean()
+	if r := clean(); r.Files != 0 {
+		t.Errorf("left: %+v", r)
+	}
+	allThere(t, st, reopen(t, st))
+	sound(t, reopen(t, st))
+}

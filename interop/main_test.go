@@ -33,6 +33,9 @@ var run struct {
 }
 
 func TestMain(m *testing.M) {
+	if role := os.Getenv(chaosRoleEnv); role != "" {
+		os.Exit(runChaosRole(role))
+	}
 	code, err := begin(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -117,7 +117,8 @@ func (p *pool) stop() {
 // peer is real Apache Paimon in a JVM, working on one warehouse.
 type peer struct {
 	*server
-	dir string
+	dir    string
+	always []string // arguments of every command
 }
 
 func (p *peer) run(table, command string, args ...string) ([]string, error) {
@@ -125,7 +126,7 @@ func (p *peer) run(table, command string, args ...string) ([]string, error) {
 }
 
 func (p *peer) command(table, command string, args []string) []string {
-	return append([]string{command, "--warehouse", p.dir, "--table", table}, args...)
+	return slices.Concat([]string{command, "--warehouse", p.dir, "--table", table}, p.always, args)
 }
 
 // rows is a scan as sorted lines.

@@ -12,7 +12,7 @@ import (
 )
 
 // javaWrites tells that the last writer is Java.
-func (c *chaos) javaWrites() bool { return c.java != nil && !c.kind.lone }
+func (c *chaos) javaWrites() bool { return c.java != nil && !c.kind.lone && !c.kind.looksUp() }
 
 // javaWorks is Java's part; it says when it has made all of its commits.
 func (c *chaos) javaWorks(written chan<- struct{}, over <-chan struct{}) {
@@ -27,11 +27,11 @@ func (c *chaos) javaWorks(written chan<- struct{}, over <-chan struct{}) {
 			return
 		default:
 		}
-		switch c.dice(8) {
-		case 0:
-			c.javaDoes("compact")
-		case 1:
-			c.javaDoes("compact", "--full")
+		switch what := c.dice(8); what {
+		case 0, 1:
+			if !c.kind.looksUp() {
+				c.javaDoes("compact", []string{"--full"}[:what]...)
+			}
 		case 2:
 			c.javaDoes("expire")
 		case 3:

@@ -35,11 +35,20 @@ var chaosKinds = []chaosKind{
 	{name: "lookup", shape: "flat", deletes: true, producer: "lookup", options: map[string]string{"bucket": "2"}},
 	{name: "lookup of sums", shape: "sum", producer: "lookup", options: map[string]string{"bucket": "1", "merge-engine": "aggregation",
 		"fields.n.aggregate-function": "max", "fields.v.aggregate-function": "sum"}},
+	{name: "lookup of columns", shape: "wide", producer: "lookup", options: map[string]string{"bucket": "2", "merge-engine": "partial-update"}},
+	{name: "lookup of vectors", shape: "flat", deletes: true, hides: true, producer: "lookup",
+		options: map[string]string{"bucket": "1", "deletion-vectors.enabled": "true"}},
+	{name: "compacted by others", shape: "flat", deletes: true, producer: "lookup", options: map[string]string{"bucket": "2", "write-only": "true"}},
 	{name: "full compaction", shape: "flat", deletes: true, producer: "full-compaction", options: map[string]string{"bucket": "2"}},
 	{name: "input", shape: "flat", deletes: true, producer: "input", options: map[string]string{"bucket": "2"}},
 	{name: "dynamic", shape: "flat", deletes: true, lone: true, options: map[string]string{"bucket": "-1", "dynamic-bucket.target-row-num": "60"}},
 	{name: "bag", shape: "bag", options: map[string]string{"bucket": "-1"}},
 }
+
+// looksUp tells that compactions look older rows up. Paimon's do not prove when
+// they are committed that these were still the newest, so that two jobs of it,
+// or it and this library, must not compact a bucket at the same time.
+func (k *chaosKind) looksUp() bool { return k.hides || k.producer == "lookup" }
 
 // definition is the table's schema as both sides read it.
 func (k *chaosKind) definition(keep string) string {

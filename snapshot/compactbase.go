@@ -11,15 +11,22 @@ import (
 // another compaction brought there in between would be hidden for good. Paimon
 // leaves it to its users that only one process compacts such a table.
 func (c *Committer) checkCompactBase(p *pending, live []manifest.Entry) error {
+	if len(p.compactBase) == 0 {
+		return nil
+	}
 	type bucket struct {
 		partition string
 		number    int
 	}
-	now := make(map[bucket][]string)
+	now := make(map[bucket][]string, len(p.compactBase))
+	for _, b := range p.compactBase {
+		now[bucket{string(b.Partition), b.Bucket}] = nil
+	}
 	for i := range live {
-		if e := &live[i]; e.File.Level > 0 {
-			key := bucket{string(e.Partition), e.Bucket}
-			now[key] = append(now[key], e.File.Name)
+		e := &live[i]
+		key := bucket{string(e.Partition), e.Bucket}
+		if names, looked := now[key]; looked && e.File.Level > 0 {
+			now[key] = append(names, e.File.Name)
 		}
 	}
 	for _, b := range p.compactBase {

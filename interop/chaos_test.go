@@ -47,10 +47,10 @@ type chaos struct {
 
 // TestChaos lets writers, compactors, readers and followers, of both sides, work
 // on one table at the same time, each in a process of its own that is killed
-// at any moment and begins anew, and then proves the table right. The seed
-// chooses two kinds of tables; TIDELAKE_INTEROP_CHAOS is the number of commits
-// of each writer, and makes it all kinds. With TIDELAKE_S3_URL the tables lie
-// there, and Java has no part in it.
+// at any moment and begins anew, and then proves the table right.
+// TIDELAKE_INTEROP_CHAOS is the number of commits of each writer; what happens
+// hangs on the moment, not on the seed alone, so that it runs on command only.
+// With TIDELAKE_S3_URL the tables lie there, and Java has no part in it.
 func TestChaos(t *testing.T) {
 	if run.program == "" {
 		t.Fatal("cmd/tidelake does not build")
@@ -59,12 +59,12 @@ func TestChaos(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if commits == 0 {
+		t.Skip("on command: TIDELAKE_INTEROP_CHAOS=12 interop/run.sh -run TestChaos")
+	}
 	for i := range chaosKinds {
-		if chosen := (uint64(i) + run.seed) % uint64(len(chaosKinds)); commits == 0 && chosen != 0 && chosen != 5 {
-			continue
-		}
 		t.Run(chaosKinds[i].name, func(t *testing.T) {
-			c := newChaos(t, i, run.seed, max(int64(commits), 8))
+			c := newChaos(t, i, run.seed, int64(commits))
 			defer c.report()
 			c.work()
 			if !c.failed.Load() {

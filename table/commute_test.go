@@ -42,7 +42,6 @@ type crew struct {
 
 	token string
 	told  map[string]string
-	from  bool
 }
 
 // flyingClock goes on with each look, and can be set forward.

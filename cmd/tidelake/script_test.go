@@ -137,7 +137,7 @@ var (
 		{regexp.MustCompile(`\d+ bytes`), `N bytes`},
 		{regexp.MustCompile(`"recorded":"[^"]*"`), `"recorded":"T"`},                                   // the file system's clock
 		{regexp.MustCompile(`00000000-0000-4000-8000-\d{12}`), `00000000-0000-0000-0000-000000000000`}, // how often the library asks for one is its own affair
-		{regexp.MustCompile(`(manifest-list-[0-9-]{36})-\d+`), `$1-N`}, // those of a commit are written at one time
+		{regexp.MustCompile(`(manifest-list-[0-9-]{36})-\d+`), `$1-N`},                                 // those of a commit are written at one time
 		{regexp.MustCompile(`tl1-[\w-]{20,}`), `tl1-TOKEN`},                                            // they hold digests of such names
 		{regexp.MustCompile(`data-[0-9a-f-]{36}-(\d+)`), `data-UUID-$1`},
 		{regexp.MustCompile(`manifest-[0-9a-f-]{36}-(\d+)`), `manifest-UUID-$1`},

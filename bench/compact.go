@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/tidelake/tidelake/catalog"
 	"github.com/tidelake/tidelake/table"
 )
@@ -15,23 +17,16 @@ func compact(ctx context.Context, args []string) error {
 }
 
 func compactOnce(ctx context.Context, f ingestFlags) error {
-	c, err := catalog.Open(ctx, f.warehouse, table.Settings{}, table.Components{})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
 	f.options += ",write-only=true"
-	t, err := fresh(ctx, c, f)
-	if err != nil {
-		return err
-	}
-	g, sc, err := f.generator(t)
-	if err != nil {
-		return err
-	}
-	if _, err := load(ctx, t, g, sc, f); err != nil {
-		return err
-	}
+	return f.onFresh(ctx, func(_ *catalog.Catalog, t *table.Table, sc *arrow.Schema) error {
+		if _, err := load(ctx, t, f.generator(), sc, f); err != nil {
+			return err
+		}
+		return f.compacted(ctx, t)
+	})
+}
+
+func (f ingestFlags) compacted(ctx context.Context, t *table.Table) error {
 	before, err := storedSize(ctx, t)
 	if err != nil {
 		return err

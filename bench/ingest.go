@@ -74,39 +74,45 @@ func (f ingestFlags) warmUp(ctx context.Context) error {
 	if f.noWarmup {
 		return nil
 	}
-	c, err := catalog.Open(ctx, f.warehouse, table.Settings{}, table.Components{})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
 	rows := f.warmRows
 	if rows == 0 {
 		rows = max(200_000, f.rows/10)
 	}
 	f.table, f.rows, f.commits = f.table+"_warm", rows, 2
+	return f.onFresh(ctx, func(c *catalog.Catalog, t *table.Table, sc *arrow.Schema) error {
+		if _, err := load(ctx, t, f.generator(), sc, f); err != nil {
+			return err
+		}
+		id, err := catalog.ParseIdentifier(f.table)
+		if err != nil {
+			return err
+		}
+		return c.DropTable(ctx, id)
+	})
+}
+
+// onFresh makes the table anew and gives it with its schema.
+func (f ingestFlags) onFresh(ctx context.Context, do func(*catalog.Catalog, *table.Table, *arrow.Schema) error) error {
+	c, err := catalog.Open(ctx, f.warehouse, table.Settings{}, table.Components{})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
 	t, err := fresh(ctx, c, f)
 	if err != nil {
 		return err
 	}
-	g, sc, err := f.generator(t)
+	sc, err := schema.ArrowSchema(t.Schema().Fields)
 	if err != nil {
 		return err
 	}
-	if _, err := load(ctx, t, g, sc, f); err != nil {
-		return err
-	}
-	id, err := catalog.ParseIdentifier(f.table)
-	if err != nil {
-		return err
-	}
-	return c.DropTable(ctx, id)
+	return do(c, t, sc)
 }
 
-func (f ingestFlags) generator(t *table.Table) (*benchrows.Generator, *arrow.Schema, error) {
+func (f ingestFlags) generator() *benchrows.Generator {
 	g := benchrows.New(f.seed, f.keys, f.cols)
 	g.UpsertRatio, g.Nulls = f.ratio, f.nulls
-	sc, err := schema.ArrowSchema(t.Schema().Fields)
-	return g, sc, err
+	return g
 }
 
 func (f *ingestFlags) definition() (schema.Definition, error) {
@@ -127,19 +133,11 @@ func (f *ingestFlags) definition() (schema.Definition, error) {
 }
 
 func ingestOnce(ctx context.Context, f ingestFlags) error {
-	c, err := catalog.Open(ctx, f.warehouse, table.Settings{}, table.Components{})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	t, err := fresh(ctx, c, f)
-	if err != nil {
-		return err
-	}
-	g, sc, err := f.generator(t)
-	if err != nil {
-		return err
-	}
+	return f.onFresh(ctx, func(_ *catalog.Catalog, t *table.Table, sc *arrow.Schema) error { return f.timed(ctx, t, sc) })
+}
+
+func (f ingestFlags) timed(ctx context.Context, t *table.Table, sc *arrow.Schema) error {
+	g := f.generator()
 	start, cpu := time.Now(), cpuTime()
 	latencies, err := load(ctx, t, g, sc, f)
 	if err != nil {
@@ -208,8 +206,7 @@ func load(ctx context.Context, t *table.Table, g *benchrows.Generator, sc *arrow
 
 // generatorSeconds is what making the rows alone takes.
 func generatorSeconds(f ingestFlags, sc *arrow.Schema) float64 {
-	g := benchrows.New(f.seed, f.keys, f.cols)
-	g.UpsertRatio, g.Nulls = f.ratio, f.nulls
+	g := f.generator()
 	probe := min(f.rows, 1_000_000)
 	start := time.Now()
 	for done := uint64(0); done < probe; done += batchRows {

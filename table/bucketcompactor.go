@@ -88,8 +88,13 @@ func (b *bucketCompactor) rebuild() error {
 // stands tells that a compaction can be committed on the files of the tree.
 func (b *bucketCompactor) stands(r *compactResult) bool {
 	needs := r.needs()
-	return !slices.ContainsFunc(needs, func(f manifest.DataFile) bool { return !b.tree.has(&f) }) && b.tree.fits(r.before, r.after) &&
-		(r.base == nil || snapshot.SameNames(r.base, b.tree.above0()))
+	return !slices.ContainsFunc(needs, func(f manifest.DataFile) bool { return !b.tree.has(&f) }) && fitsOver(b.tree, r.before, r.after, r.base)
+}
+
+// fitsOver tells that a commit may take files out and put others in, and that
+// older rows were looked up among the files that are there, nil where none were.
+func fitsOver(tree bucketTree, before, after []manifest.DataFile, base []string) bool {
+	return tree.fits(before, after) && (base == nil || snapshot.SameNames(base, tree.above0()))
 }
 
 // update changes a tree as a commit will, unless that cannot be: such a commit

@@ -87,7 +87,7 @@ func (t *Table) overtaken(ctx context.Context, msgs []CommitMessage) (late, rest
 // fits tells that a compaction can be committed on these files of its bucket.
 func (t *Table) fits(live []manifest.DataFile, m *CommitMessage) bool {
 	tree, err := t.newBucketTree(m.key(), live, nil)
-	return err == nil && tree.fits(m.CompactBefore, m.CompactAfter) && (m.CompactBase == nil || snapshot.SameNames(m.CompactBase, tree.above0()))
+	return err == nil && fitsOver(tree, m.CompactBefore, m.CompactAfter, m.CompactBase)
 }
 
 // compactionsOf are messages without their rows.

@@ -73,17 +73,21 @@ func (e *expirer) nameHeld(ctx context.Context, tags []*snapshot.Snapshot, keep 
 // nameMetadata adds what a root needs beside data files: lists, manifests, index
 // files, statistics.
 func (t *Table) nameMetadata(ctx context.Context, s *snapshot.Snapshot, kind rootKind, names map[string]bool) error {
-	err := t.eachList(ctx, s, kind, func(list string, metas []manifest.Meta) error {
+	if err := t.nameLists(ctx, s, kind, names); err != nil {
+		return err
+	}
+	return t.nameBeside(ctx, s, kind, names)
+}
+
+// nameLists adds the manifest lists that a root needs, and their manifests.
+func (t *Table) nameLists(ctx context.Context, s *snapshot.Snapshot, kind rootKind, names map[string]bool) error {
+	return t.eachList(ctx, s, kind, func(list string, metas []manifest.Meta) error {
 		names[list] = true
 		for i := range metas {
 			names[metas[i].Name] = true
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return t.nameBeside(ctx, s, kind, names)
 }
 
 // eachList reads the manifest lists that a root needs. A tag needs no changelog.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/tidelake/tidelake/manifest"
 	"github.com/tidelake/tidelake/snapshot"
 )
 
@@ -92,14 +91,7 @@ func (e *expirer) notOfChangelogs(ctx context.Context, dead []deadFile, told []*
 // nameTelling adds the lists that tell changelogs, and their manifests.
 func (e *expirer) nameTelling(ctx context.Context, told []*snapshot.Snapshot, names map[string]bool) error {
 	for _, s := range told {
-		err := e.table.eachList(ctx, s, rootChangelog, func(list string, metas []manifest.Meta) error {
-			names[list] = true
-			for i := range metas {
-				names[metas[i].Name] = true
-			}
-			return nil
-		})
-		if err != nil {
+		if err := e.table.nameLists(ctx, s, rootChangelog, names); err != nil {
 			return err
 		}
 	}

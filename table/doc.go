@@ -21,8 +21,8 @@
 //	columns   Alter
 //
 // The files and the metadata are those of Apache Paimon, byte for byte, so
-// Flink, Spark and every other engine that speaks Paimon can read, write and
-// compact the same table at the same time.
+// Flink, Spark and every other engine that speaks Paimon can read the same table
+// at any time, and write and compact it in turn.
 //
 // A primary-key table keeps one row a key: the newest by the table's sequence
 // fields, or by arrival. A table without a key keeps every row. Nothing is

@@ -270,6 +270,24 @@ func (m *IO) Scan(ctx context.Context, metas []Meta, f *Filter) iter.Seq2[*Entry
 	}
 }
 
+// ScanLists scans the manifests of one list after the other.
+func (m *IO) ScanLists(ctx context.Context, f *Filter, lists ...string) iter.Seq2[*Entry, error] {
+	return func(yield func(*Entry, error) bool) {
+		for _, list := range lists {
+			metas, err := m.ReadList(ctx, list)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for e, err := range m.Scan(ctx, metas, f) {
+				if !yield(e, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // prune drops the manifests that cannot hold wanted entries.
 func (m *IO) prune(metas []Meta, f *Filter) []Meta {
 	if f == nil {

@@ -200,11 +200,7 @@ func (c *Committer) advance(ctx context.Context, p *pending, partitions *partiti
 				return nil, false
 			}
 		}
-		metas, err := c.cfg.Manifest.ReadList(ctx, s.DeltaManifestList)
-		if err != nil {
-			return nil, false
-		}
-		for e, err := range c.cfg.Manifest.Scan(ctx, metas, &manifest.Filter{Partition: partitions.has}) {
+		for e, err := range c.cfg.Manifest.ScanLists(ctx, &manifest.Filter{Partition: partitions.has}, s.DeltaManifestList) {
 			if err != nil || fold.Apply(e) != nil {
 				return nil, false
 			}

@@ -60,12 +60,8 @@ func (c *Committer) accept(id int64) {
 }
 
 func (c *Committer) addsToBuckets(ctx context.Context, s *Snapshot) (bool, error) {
-	metas, err := c.cfg.Manifest.ReadList(ctx, s.DeltaManifestList)
-	if err != nil {
-		return false, err
-	}
 	real := &manifest.Filter{Bucket: func(bucket, _ int) bool { return bucket >= 0 }}
-	for _, err := range c.cfg.Manifest.Scan(ctx, metas, real) {
+	for _, err := range c.cfg.Manifest.ScanLists(ctx, real, s.DeltaManifestList) {
 		return err == nil, err
 	}
 	return false, nil

@@ -78,12 +78,8 @@ func (s *Scan) changeSplits(ctx context.Context, list string, keep func(*manifes
 // listedFiles are the files of chosen entries of a manifest list, by bucket, in
 // the order of the list.
 func (s *Scan) listedFiles(ctx context.Context, list string, f *manifest.Filter, keep func(*manifest.Entry) bool) (map[bucketKey][]manifest.DataFile, error) {
-	metas, err := s.table.manifest.ReadList(ctx, list)
-	if err != nil {
-		return nil, err
-	}
 	files := make(map[bucketKey][]manifest.DataFile)
-	for e, err := range s.table.manifest.Scan(ctx, metas, f) {
+	for e, err := range s.table.manifest.ScanLists(ctx, f, list) {
 		if err != nil {
 			return nil, err
 		}

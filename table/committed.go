@@ -114,23 +114,18 @@ func (m *CommitMessage) madeOneOf(names map[string]bool) bool {
 // those that it removed.
 func (t *Table) namedBy(ctx context.Context, s *snapshot.Snapshot, f *manifest.Filter) (added map[string]bool, removed map[fileID]bool, err error) {
 	added, removed = make(map[string]bool), make(map[fileID]bool)
-	for _, list := range []string{s.DeltaManifestList, s.ChangelogManifestList} {
-		if list == "" {
-			continue
-		}
-		metas, err := t.manifest.ReadList(ctx, list)
+	lists := []string{s.DeltaManifestList}
+	if s.ChangelogManifestList != "" {
+		lists = append(lists, s.ChangelogManifestList)
+	}
+	for e, err := range t.manifest.ScanLists(ctx, f, lists...) {
 		if err != nil {
 			return nil, nil, err
 		}
-		for e, err := range t.manifest.Scan(ctx, metas, f) {
-			if err != nil {
-				return nil, nil, err
-			}
-			if e.Kind == manifest.Add {
-				added[e.File.Name] = true
-			} else {
-				addInput(removed, &e.File)
-			}
+		if e.Kind == manifest.Add {
+			added[e.File.Name] = true
+		} else {
+			addInput(removed, &e.File)
 		}
 	}
 	return added, removed, nil

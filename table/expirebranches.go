@@ -58,11 +58,7 @@ func anyFile(*manifest.Entry) bool { return true }
 
 // countAdded adds to the uses of names those of the files that a list adds, if they count.
 func (e *expirer) countAdded(ctx context.Context, list string, used map[string]int, counts func(*manifest.Entry) bool) error {
-	metas, err := e.table.manifest.ReadList(ctx, list)
-	if err != nil {
-		return err
-	}
-	for f, err := range e.table.manifest.Scan(ctx, metas, nil) {
+	for f, err := range e.table.manifest.ScanLists(ctx, nil, list) {
 		if err != nil {
 			return err
 		}

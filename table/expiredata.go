@@ -139,23 +139,17 @@ func unused(files []deadFile, used map[string]int) []deadFile {
 // read through one after the other, and nothing of them is kept.
 func (e *expirer) countLive(ctx context.Context, at *snapshot.Snapshot, used map[string]int) error {
 	here := map[string]int{}
-	for _, list := range at.Lists() {
-		metas, err := e.table.manifest.ReadList(ctx, list)
+	for f, err := range e.table.manifest.ScanLists(ctx, nil, at.Lists()...) {
 		if err != nil {
 			return err
 		}
-		for f, err := range e.table.manifest.Scan(ctx, metas, nil) {
-			if err != nil {
-				return err
-			}
-			if _, asked := used[f.File.Name]; !asked {
-				continue
-			}
-			if f.Kind == manifest.Add {
-				here[strings.Clone(f.File.Name)]++
-			} else {
-				here[strings.Clone(f.File.Name)]--
-			}
+		if _, asked := used[f.File.Name]; !asked {
+			continue
+		}
+		if f.Kind == manifest.Add {
+			here[strings.Clone(f.File.Name)]++
+		} else {
+			here[strings.Clone(f.File.Name)]--
 		}
 	}
 	for name, n := range here {

@@ -224,11 +224,7 @@ func (s *sequences) follow(ctx context.Context, newest *snapshot.Snapshot) (bool
 // the entries of buckets that are followed. Files deleted since do no harm:
 // numbers only have to be high enough.
 func (s *sequences) read(ctx context.Context, list string) (followed []manifest.Entry, err error) {
-	metas, err := s.table.manifest.ReadList(ctx, list)
-	if err != nil {
-		return nil, err
-	}
-	for e, err := range s.table.manifest.Scan(ctx, metas, nil) {
+	for e, err := range s.table.manifest.ScanLists(ctx, nil, list) {
 		if err != nil {
 			return nil, err
 		}

@@ -199,15 +199,7 @@ func (s *Scan) fileSums(ctx context.Context, f *manifest.Filter, key func(*manif
 	if s.snapshot == nil {
 		return byKey, nil
 	}
-	var metas []manifest.Meta
-	for _, list := range s.snapshot.Lists() {
-		more, err := s.table.manifest.ReadList(ctx, list)
-		if err != nil {
-			return nil, err
-		}
-		metas = append(metas, more...)
-	}
-	for e, err := range s.table.manifest.Scan(ctx, metas, f) {
+	for e, err := range s.table.manifest.ScanLists(ctx, f, s.snapshot.Lists()...) {
 		if err != nil {
 			return nil, err
 		}

@@ -119,24 +119,18 @@ func (e *expirer) releaseBetween(ctx context.Context, was *snapshot.Snapshot, be
 // releaseData goes through the data files that a snapshot may hold, many at a time.
 func (e *expirer) releaseData(ctx context.Context, was *snapshot.Snapshot, beside, told []*snapshot.Snapshot) error {
 	var files []deadFile
-	for _, list := range was.Lists() {
-		metas, err := e.table.manifest.ReadList(ctx, list)
+	for f, err := range e.table.manifest.ScanLists(ctx, nil, was.Lists()...) {
 		if err != nil {
 			return e.skip("data files of a tag of snapshot "+itoa(was.ID), err)
 		}
-		for f, err := range e.table.manifest.Scan(ctx, metas, nil) {
-			if err != nil {
-				return e.skip("data files of a tag of snapshot "+itoa(was.ID), err)
+		if f.Kind != manifest.Add {
+			continue
+		}
+		if files = append(files, newDeadFile(f, was.ID)); len(files) >= releaseBatch {
+			if err := e.releaseFiles(ctx, was, files, beside, told); err != nil {
+				return err
 			}
-			if f.Kind != manifest.Add {
-				continue
-			}
-			if files = append(files, newDeadFile(f, was.ID)); len(files) >= releaseBatch {
-				if err := e.releaseFiles(ctx, was, files, beside, told); err != nil {
-					return err
-				}
-				files = files[:0]
-			}
+			files = files[:0]
 		}
 	}
 	return e.releaseFiles(ctx, was, files, beside, told)

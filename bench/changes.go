@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -46,22 +45,10 @@ func (f *changesFlags) run(ctx context.Context, t *table.Table) error {
 			return err
 		}
 	}
-	for rep := -f.warmup; rep < f.repeat; rep++ {
-		start, cpu := time.Now(), cpuTime()
+	return rounds("bench-changes", f.warmup, f.repeat, func() (line, error) {
 		rows, err := eachChange(ctx, t, o, func(arrow.RecordBatch) {})
-		if err != nil {
-			return err
-		}
-		l := append(base("bench-changes"), kv{"rows", rows}, kv{"seconds", r3(time.Since(start).Seconds())},
-			kv{"cpu_seconds", r3((cpuTime() - cpu).Seconds())}, kv{"peak_rss_mib", peakRSS()})
-		if rep < 0 {
-			continue
-		}
-		if err := say(l); err != nil {
-			return err
-		}
-	}
-	return nil
+		return line{{"rows", rows}}, err
+	})
 }
 
 func eachChange(ctx context.Context, t *table.Table, o table.StreamOptions, do func(arrow.RecordBatch)) (rows int64, err error) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/tidelake/tidelake/table"
 )
@@ -23,27 +22,14 @@ func plan(ctx context.Context, args []string) error {
 }
 
 func (f *planFlags) run(ctx context.Context) error {
-	for rep := -f.warmup; rep < f.repeat; rep++ {
-		start, cpu := time.Now(), cpuTime()
+	return rounds("bench-plan", f.warmup, f.repeat, func() (line, error) {
 		splits, err := f.splits(ctx)
-		if err != nil {
-			return err
-		}
-		seconds, used := time.Since(start).Seconds(), (cpuTime() - cpu).Seconds()
 		files := 0
 		for _, s := range splits {
 			files += len(s.Files)
 		}
-		l := append(base("bench-plan"), kv{"splits", len(splits)}, kv{"files", files},
-			kv{"seconds", r3(seconds)}, kv{"cpu_seconds", r3(used)}, kv{"peak_rss_mib", peakRSS()})
-		if rep < 0 {
-			continue
-		}
-		if err := say(l); err != nil {
-			return err
-		}
-	}
-	return nil
+		return line{{"splits", len(splits)}, {"files", files}}, err
+	})
 }
 
 func (f *planFlags) splits(ctx context.Context) ([]table.Split, error) {

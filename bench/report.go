@@ -57,6 +57,27 @@ func say(l line) error {
 	return err
 }
 
+// rounds times what is done again and again, and says what each round counted
+// and took; those of the warm-up are left out.
+func rounds(op string, warmup, repeat int, once func() (line, error)) error {
+	for rep := -warmup; rep < repeat; rep++ {
+		start, cpu := time.Now(), cpuTime()
+		counted, err := once()
+		if err != nil {
+			return err
+		}
+		seconds, used := time.Since(start).Seconds(), (cpuTime() - cpu).Seconds()
+		if rep < 0 {
+			continue
+		}
+		l := append(append(base(op), counted...), kv{"seconds", r3(seconds)}, kv{"cpu_seconds", r3(used)}, kv{"peak_rss_mib", peakRSS()})
+		if err := say(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func r3(v float64) float64 { return math.Round(v*1000) / 1000 }
 
 func percentile(values []float64, p float64) float64 {

@@ -345,6 +345,17 @@ func TestOverwritesLeaveRowsThatWaitToTheChangelog(t *testing.T) {
 	tells(t, tab, table.StreamOptions{Snapshot: 1, Overwrites: table.DeliverOverwrites}, "2:+I 5 a")
 }
 
+// The kinds of rows that wait in a file alone were told in full, where Java
+// tells +I of them, as of all rows that there is nothing to merge with.
+func TestAFullStartTellsInsertsOfAFileThatWaitsAlone(t *testing.T) {
+	tab := create(t, store.NewMem(), keyed, "bucket=-2")
+	load(t, tab, `{"_kind":"+U","k":5,"v":"a"}`)
+	tells(t, tab, table.StreamOptions{UntilSnapshot: 1}, "1:+I 5 a")
+	tells(t, tab, table.StreamOptions{Snapshot: 1}, "1:+U 5 a")
+	load(t, tab, `{"_kind":"+U","k":6,"v":"b"}`)
+	tells(t, tab, table.StreamOptions{UntilSnapshot: 2}, "2:+U 5 a", "2:+U 6 b")
+}
+
 func TestASlowReaderLearnsWhichSnapshotsExpired(t *testing.T) {
 	st, tab := history(t)
 	s, err := tab.Stream(ctx, table.StreamOptions{Snapshot: 1, BatchRows: 1})

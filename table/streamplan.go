@@ -114,7 +114,7 @@ func (s *Stream) planFull(ctx context.Context, snap *snapshot.Snapshot, since *i
 		return reads, nil
 	}
 	waiting, err := s.planWaiting(ctx, snap, scan.keep)
-	return append(reads, waiting), err
+	return append(reads, waiting...), err
 }
 
 // withPlainKinds divides the splits of a full read by whether their rows carry
@@ -173,14 +173,14 @@ func (s *Stream) nothingToMerge(splits []Split) bool {
 
 // planWaiting reads rows that wait for their bucket, as changes of the others:
 // they are told when they are written, and those of a full start were.
-func (s *Stream) planWaiting(ctx context.Context, snap *snapshot.Snapshot, keep func(*manifest.Entry) bool) (streamRead, error) {
+func (s *Stream) planWaiting(ctx context.Context, snap *snapshot.Snapshot, keep func(*manifest.Entry) bool) ([]streamRead, error) {
 	c := s.columns()
 	c.deletes = true
 	scan := s.scan(snap, c)
 	scan.compacted = false
 	entries, err := s.table.liveFiles(ctx, snap, scan.pruning(ctx))
 	if err != nil {
-		return streamRead{}, err
+		return nil, err
 	}
 	slices.SortStableFunc(entries, func(a, b manifest.Entry) int { return cmp.Compare(a.File.CreationTime, b.File.CreationTime) })
 	files := make(map[bucketKey][]manifest.DataFile)
@@ -190,11 +190,11 @@ func (s *Stream) planWaiting(ctx context.Context, snap *snapshot.Snapshot, keep 
 			files[key] = append(files[key], e.File)
 		}
 	}
-	read := streamRead{scan: scan}
+	var splits []Split
 	for _, key := range s.table.sortedBuckets(files) {
-		read.splits = append(read.splits, scan.split(key, files[key]))
+		splits = append(splits, scan.split(key, files[key]))
 	}
-	return read, nil
+	return s.withPlainKinds(scan, splits), nil
 }
 
 // planOverwrite reads the rows that an overwrite removed, as of the snapshot

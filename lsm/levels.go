@@ -110,7 +110,13 @@ func (l *Levels) Files() []manifest.DataFile {
 
 // Has tells whether a file is there, on the level that it says.
 func (l *Levels) Has(f *manifest.DataFile) bool {
-	return slices.ContainsFunc(l.Level(f.Level), func(g manifest.DataFile) bool { return g.Name == f.Name })
+	files := l.Level(f.Level)
+	for i := range files { // a file is large to move about
+		if files[i].Name == f.Name {
+			return true
+		}
+	}
+	return false
 }
 
 // Fits tells that Update with the same files would take away only what is there,
@@ -118,13 +124,17 @@ func (l *Levels) Has(f *manifest.DataFile) bool {
 // keys with it.
 func (l *Levels) Fits(before, after []manifest.DataFile) bool {
 	rest := &Levels{compare: l.compare, zero: l.zero, upper: slices.Clone(l.upper)}
-	for i := range before {
-		if !rest.Has(&before[i]) {
-			return false
-		}
-		rest.Update(before[i:i+1], nil)
+	rest.Update(before, nil)
+	return rest.count() == l.count()-len(before) && !slices.ContainsFunc(after, rest.touches)
+}
+
+// count is the number of files.
+func (l *Levels) count() int {
+	n := len(l.zero)
+	for _, files := range l.upper {
+		n += len(files)
 	}
-	return !slices.ContainsFunc(after, rest.touches)
+	return n
 }
 
 // touches tells that a file shares keys with others of its level.
@@ -139,22 +149,41 @@ func (l *Levels) touches(f manifest.DataFile) bool {
 
 // Update takes files away, by name and level, and adds others. Files that are
 // not there are passed over, and so are files that are there already. A
-// higher level than there was makes more levels.
+// higher level than there was makes more levels. It takes time for each file
+// of the levels that change, however many of them come and go.
 func (l *Levels) Update(before, after []manifest.DataFile) {
-	for i := range before {
-		f := &before[i]
-		l.set(f.Level, slices.DeleteFunc(slices.Clone(l.Level(f.Level)), func(g manifest.DataFile) bool { return g.Name == f.Name }))
-	}
-	touched := map[int]bool{}
-	for i := range after {
-		if f := &after[i]; !l.Has(f) {
-			l.set(f.Level, append(slices.Clip(l.Level(f.Level)), *f))
-			touched[f.Level] = true
+	for n, gone := range namesByLevel(before) {
+		if files := l.Level(n); len(files) > 0 {
+			l.set(n, slices.DeleteFunc(slices.Clone(files), func(g manifest.DataFile) bool { return gone[g.Name] }))
 		}
 	}
-	for n := range touched {
+	for n, fresh := range namesByLevel(after) {
+		files := slices.Clip(l.Level(n))
+		for i := range files {
+			delete(fresh, files[i].Name)
+		}
+		for i := range after {
+			if f := &after[i]; f.Level == n && fresh[f.Name] {
+				delete(fresh, f.Name)
+				files = append(files, *f)
+			}
+		}
+		l.set(n, files)
 		l.sort(n)
 	}
+}
+
+func namesByLevel(files []manifest.DataFile) map[int]map[string]bool {
+	names := map[int]map[string]bool{}
+	for i := range files {
+		of := names[files[i].Level]
+		if of == nil {
+			of = map[string]bool{}
+			names[files[i].Level] = of
+		}
+		of[files[i].Name] = true
+	}
+	return names
 }
 
 func (l *Levels) set(n int, files []manifest.DataFile) {

@@ -46,23 +46,37 @@ func (t *Table) planAppend(b bucketFiles, full bool) []CompactTask {
 // index file, and makes one task of them: so no two tasks write an index file
 // anew. Of these files those too are worth it that have lost many rows.
 func (t *Table) packByVectors(files []manifest.DataFile, index *bucketIndex, full bool) [][]manifest.DataFile {
+	type vector struct {
+		index int   // whose file holds it
+		rows  int64 // that it marks
+	}
+	vectors := make(map[string]vector)
+	for i := range index.files {
+		for _, r := range index.files[i].Ranges {
+			v := vector{index: i}
+			if r.Cardinality != nil {
+				v.rows = *r.Cardinality
+			}
+			vectors[r.File] = v
+		}
+	}
+	worn, rest := make([][]manifest.DataFile, len(index.files)), make([][]manifest.DataFile, len(index.files))
+	var unmarked []manifest.DataFile
+	for _, f := range files {
+		switch v, marked := vectors[f.Name]; {
+		case !marked:
+			unmarked = append(unmarked, f)
+		case float64(v.rows) > t.options.Compaction.DeleteRatio*float64(f.Rows):
+			worn[v.index] = append(worn[v.index], f)
+		default:
+			rest[v.index] = append(rest[v.index], f)
+		}
+	}
 	var out [][]manifest.DataFile
 	for i := range index.files {
-		marked := make(map[string]int64)
-		for _, r := range index.files[i].Ranges {
-			if marked[r.File] = 0; r.Cardinality != nil {
-				marked[r.File] = *r.Cardinality
-			}
-		}
-		with := slices.DeleteFunc(slices.Clone(files), func(f manifest.DataFile) bool { _, ok := marked[f.Name]; return !ok })
-		files = slices.DeleteFunc(files, func(f manifest.DataFile) bool { _, ok := marked[f.Name]; return ok })
-		worn := slices.DeleteFunc(slices.Clone(with), func(f manifest.DataFile) bool {
-			return float64(marked[f.Name]) <= t.options.Compaction.DeleteRatio*float64(f.Rows)
-		})
-		rest := slices.DeleteFunc(with, func(f manifest.DataFile) bool { return containsName(worn, f.Name) })
-		out = append(out, slices.Concat(append([][]manifest.DataFile{worn}, t.packSmall(rest, full)...)...))
+		out = append(out, slices.Concat(append([][]manifest.DataFile{worn[i]}, t.packSmall(rest[i], full)...)...))
 	}
-	return append(out, t.packSmall(files, full)...)
+	return append(out, t.packSmall(unmarked, full)...)
 }
 
 // packSmall joins small files, the smallest first, into groups of about twice
@@ -203,9 +217,13 @@ type appendTree struct {
 }
 
 func (a *appendTree) update(before, after []manifest.DataFile) {
+	gone := make(map[string]bool, len(before))
 	for i := range before {
 		delete(a.all, idOf(&before[i]))
-		a.queue = slices.DeleteFunc(a.queue, func(f manifest.DataFile) bool { return f.Name == before[i].Name })
+		gone[before[i].Name] = true
+	}
+	if len(before) > 0 {
+		a.queue = slices.DeleteFunc(a.queue, func(f manifest.DataFile) bool { return gone[f.Name] })
 	}
 	for i := range after {
 		f := after[i]

@@ -87,8 +87,12 @@ func (b *bucketCompactor) rebuild() error {
 
 // stands tells that a compaction can be committed on the files of the tree.
 func (b *bucketCompactor) stands(r *compactResult) bool {
-	needs := r.needs()
-	return !slices.ContainsFunc(needs, func(f manifest.DataFile) bool { return !b.tree.has(&f) }) && fitsOver(b.tree, r.before, r.after, r.base)
+	for name, m := range r.marks {
+		if !containsName(r.after, name) && !b.tree.has(&m.file) {
+			return false
+		}
+	}
+	return fitsOver(b.tree, r.before, r.after, r.base)
 }
 
 // fitsOver tells that a commit may take files out and put others in, and that
@@ -274,27 +278,18 @@ func (b *bucketCompactor) remove(files []manifest.DataFile) {
 	}
 }
 
-// needs are the files that the compaction read and marked rows of: without one
-// of them it is of no use.
-func (r *compactResult) needs() []manifest.DataFile {
-	files := slices.Clone(r.before)
-	for name, m := range r.marks {
-		if !containsName(r.after, name) {
-			files = append(files, m.file)
-		}
-	}
-	return files
-}
-
 // made are the files that the compaction wrote.
 func (r *compactResult) made() []manifest.DataFile {
-	out := slices.Clone(r.changelog)
-	for _, f := range r.after {
-		if !containsName(r.before, f.Name) {
-			out = append(out, f)
-		}
+	return append(slices.Clone(r.changelog), notAmong(r.after, r.before)...)
+}
+
+// notAmong are the files whose names others do not have.
+func notAmong(files, others []manifest.DataFile) []manifest.DataFile {
+	names := make(map[string]bool, len(others))
+	for i := range others {
+		names[others[i].Name] = true
 	}
-	return out
+	return slices.DeleteFunc(slices.Clone(files), func(f manifest.DataFile) bool { return names[f.Name] })
 }
 
 // baseBefore are the files above level 0 before the compaction, by those after it.
@@ -315,7 +310,12 @@ func namesAbove0(files []manifest.DataFile) []string {
 }
 
 func containsName(files []manifest.DataFile, name string) bool {
-	return slices.ContainsFunc(files, func(f manifest.DataFile) bool { return f.Name == name })
+	for i := range files { // a file is large to move about
+		if files[i].Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // join adds a later compaction. Files that one made and the other consumed
@@ -338,6 +338,6 @@ func (r *compactResult) join(next compactResult) (garbage []manifest.DataFile) {
 	}
 	r.after = append(r.after, next.after...)
 	r.changelog = append(r.changelog, next.changelog...)
-	r.marks = r.marks.join(slices.DeleteFunc(slices.Clone(next.before), func(f manifest.DataFile) bool { return containsName(next.after, f.Name) }), next.marks)
+	r.marks = r.marks.join(notAmong(next.before, next.after), next.marks)
 	return garbage
 }

@@ -74,20 +74,23 @@ func (t *Table) overtaken(ctx context.Context, msgs []CommitMessage) (late, rest
 			live[key] = append(live[key], entries[i].File)
 		}
 	}
+	trees := make(map[bucketKey]bucketTree, len(live)) // nil for a bucket that is broken
 	for i := range msgs {
-		if t.fits(live[msgs[i].key()], &msgs[i]) {
-			rest = append(rest, msgs[i])
+		m := &msgs[i]
+		tree, made := trees[m.key()]
+		if !made {
+			if tree, err = t.newBucketTree(m.key(), live[m.key()], nil); err != nil {
+				tree = nil
+			}
+			trees[m.key()] = tree
+		}
+		if tree != nil && fitsOver(tree, m.CompactBefore, m.CompactAfter, m.CompactBase) {
+			rest = append(rest, *m)
 		} else {
-			late = append(late, msgs[i])
+			late = append(late, *m)
 		}
 	}
 	return late, rest, nil
-}
-
-// fits tells that a compaction can be committed on these files of its bucket.
-func (t *Table) fits(live []manifest.DataFile, m *CommitMessage) bool {
-	tree, err := t.newBucketTree(m.key(), live, nil)
-	return err == nil && fitsOver(tree, m.CompactBefore, m.CompactAfter, m.CompactBase)
 }
 
 // compactionsOf are messages without their rows.

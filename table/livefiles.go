@@ -101,11 +101,13 @@ func (b *liveBucket) remove(f *manifest.DataFile) {
 
 // see finds a change among ours, -1 for none.
 func (b *liveBucket) see(kind manifest.Kind, f *manifest.DataFile) int {
-	i := slices.IndexFunc(b.ours, func(c fileChange) bool { return c.is(kind, f) })
-	if i >= 0 {
-		b.ours[i].seen = true
+	for i := range b.ours { // a change is large to move about
+		if b.ours[i].is(kind, f) {
+			b.ours[i].seen = true
+			return i
+		}
 	}
-	return i
+	return -1
 }
 
 // settle forgets what is in snapshots, or never will be, or makes no difference
@@ -249,9 +251,15 @@ func (s *sequences) withdraw(key bucketKey, changes []fileChange) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.live[key]
-	b.ours = slices.DeleteFunc(b.ours, func(c fileChange) bool {
-		return slices.ContainsFunc(changes, func(w fileChange) bool { return w.is(c.kind, &c.file) })
-	})
+	type change struct {
+		kind manifest.Kind
+		file fileID
+	}
+	gone := make(map[change]bool, len(changes))
+	for i := range changes {
+		gone[change{changes[i].kind, idOf(&changes[i].file)}] = true
+	}
+	b.ours = slices.DeleteFunc(b.ours, func(c fileChange) bool { return gone[change{c.kind, idOf(&c.file)}] })
 	b.doubt, b.changed = b.group, true // what was built on them will not be committed either
 }
 

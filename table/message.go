@@ -86,17 +86,7 @@ func (m CommitMessage) compactionOnly() CommitMessage {
 // made are the files that exist because of the message: aborting it deletes
 // them. An upgraded file was there before.
 func (m *CommitMessage) made() []manifest.DataFile {
-	before := make(map[string]bool, len(m.CompactBefore))
-	for i := range m.CompactBefore {
-		before[m.CompactBefore[i].Name] = true
-	}
-	out := slices.Concat(m.NewFiles, m.NewChangelog, m.CompactChangelog)
-	for _, f := range m.CompactAfter {
-		if !before[f.Name] {
-			out = append(out, f)
-		}
-	}
-	return out
+	return append(slices.Concat(m.NewFiles, m.NewChangelog, m.CompactChangelog), notAmong(m.CompactAfter, m.CompactBefore)...)
 }
 
 // MarshalMessages encodes messages for another process.

@@ -82,10 +82,8 @@ func (b *bucketIndex) publish(ctx context.Context, r *compactResult) ([]manifest
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range r.before {
-		if !containsName(r.after, f.Name) {
-			edit.remove(f.Name)
-		}
+	for _, f := range notAmong(r.before, r.after) {
+		edit.remove(f.Name)
 	}
 	for _, f := range r.marks {
 		if err := edit.mark(ctx, &f.file, f.rows.Clone()); err != nil {

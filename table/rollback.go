@@ -87,6 +87,10 @@ func (t *Table) rollback(ctx context.Context, at *snapshot.Snapshot) error {
 	if err := t.chain.Undone(ctx, at.ID); err != nil {
 		return err
 	}
+	// A reader that had not noticed may have recorded its progress meanwhile.
+	if err := t.consumers().Strand(ctx, at.ID+1); err != nil {
+		return err
+	}
 	return t.chain.SetLatest(ctx)
 }
 

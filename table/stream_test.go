@@ -426,6 +426,19 @@ func TestADelayedStreamLetsSnapshotsAge(t *testing.T) {
 	tells(t, tab, table.StreamOptions{Snapshot: 1, Delay: time.Minute}, "1:+I 1 a")
 }
 
+// A snapshot that was committed in time is told, though it is old enough only later.
+func TestADelayedStreamTellsTheSnapshotsWithinItsBounds(t *testing.T) {
+	w, _ := world(t)
+	clock := stopped(&w, noon)
+	w.Sleep = func(ctx context.Context, d time.Duration) error { clock.pass(d); return ctx.Err() }
+	st := store.NewMem()
+	create(t, st, keyed)
+	tab := reopenIn(t, st, w)
+	load(t, tab, `{"k":1,"v":"a"}`)
+	o := table.StreamOptions{Snapshot: 1, Delay: 10 * time.Minute, Until: noon.Add(5 * time.Minute), UntilSnapshot: 2}
+	tells(t, tab, o, "1:+I 1 a")
+}
+
 func TestASuspendedStreamIsToldFromARolledBackTable(t *testing.T) {
 	st, tab := history(t)
 	s, err := tab.Stream(ctx, table.StreamOptions{UntilSnapshot: 5})

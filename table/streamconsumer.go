@@ -134,12 +134,16 @@ func (c *streamConsumer) record(ctx context.Context) error {
 	if at.full || at.next == c.recorded && !c.when.IsZero() {
 		return nil
 	}
-	return c.write(ctx, at.next)
+	return c.write(ctx, at, at.next)
 }
 
-// write needs the lock.
-func (c *streamConsumer) write(ctx context.Context, next int64) error {
+// write needs the lock. The table may have been rolled back since a position was
+// reached, and consumers stranded: progress in what is gone must not hide that.
+func (c *streamConsumer) write(ctx context.Context, at position, next int64) error {
 	c.when = c.stream.table.world.Clock()
+	if err := c.stream.stands(ctx, at); err != nil {
+		return err
+	}
 	if err := c.files.Put(ctx, c.id, next); err != nil {
 		return err
 	}
@@ -150,10 +154,11 @@ func (c *streamConsumer) write(ctx context.Context, next int64) error {
 // Acknowledge records, under the stream's consumer, that the snapshots which
 // were read to their end have been handled, so that neither a crash nor a
 // restart brings them again and they may expire. Call it between two snapshots;
-// called within one, it speaks of those before. It is one small write, and none
-// when there is nothing new: readers that are far behind may acknowledge
+// called within one, it speaks of those before. It is one small read and write,
+// and nothing when there is nothing new: readers that are far behind may acknowledge
 // every so many snapshots. Before the end of a full picture it does nothing: a
-// reader that dies there begins anew. ErrInvalid without a consumer.
+// reader that dies there begins anew. Errors: ErrInvalid without a consumer, and
+// ErrNotFound where a rollback has taken away what was read.
 func (s *Stream) Acknowledge(ctx context.Context) error {
 	if s.consumer == nil {
 		return s.table.wrap("acknowledge", fault.Invalid("the stream has no consumer: name one in StreamOptions.Consumer"))
@@ -211,5 +216,5 @@ func (c *streamConsumer) again(ctx context.Context) error {
 	if c.recorded == 0 {
 		return nil
 	}
-	return c.write(ctx, c.recorded)
+	return c.write(ctx, c.stream.reachedNow(), c.recorded)
 }

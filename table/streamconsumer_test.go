@@ -232,6 +232,40 @@ func TestAConsumerOfALostHistoryIsRefusedWhenTheTableHasGrownAgain(t *testing.T)
 	}
 }
 
+// A reader that has not noticed yet that the table was rolled back behind it must
+// not record where it was in the history that is gone.
+func TestARollbackUnderAReaderIsNotHiddenByItsProgress(t *testing.T) {
+	for name, known := range map[string]bool{"known": true, "new": false} {
+		t.Run(name, func(t *testing.T) {
+			st := store.NewMem()
+			tab := create(t, st, keyed)
+			grow(t, tab, 5)
+			if known {
+				if err := tab.ResetConsumer(ctx, "c", 4); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s := following(t, tab, table.StreamOptions{Consumer: "c", Mode: table.LatestFull, UntilSnapshot: 5})
+			if _, err := collect(t, s); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tab.Rollback(ctx, table.RollbackOptions{Snapshot: 2}); err != nil {
+				t.Fatal(err)
+			}
+			for _, newest := range []int64{2, 4, 5, 8} {
+				grow(t, tab, newest)
+				failsWith(t, s.Acknowledge(ctx), table.ErrNotFound, "rolled back")
+			}
+			s, err := reopen(t, st).Stream(ctx, table.StreamOptions{Consumer: "c"})
+			if known {
+				failsWith(t, err, table.ErrNotFound, "consumer c", "rolled back", "reset")
+			} else if err != nil || s.NextSnapshot() != 8 {
+				t.Errorf("a new reader begins with %d: %v", s.NextSnapshot(), err)
+			}
+		})
+	}
+}
+
 func TestWhatConsumersCannotDoIsRefused(t *testing.T) {
 	tab := create(t, store.NewMem(), keyed)
 	grow(t, tab, 1)

@@ -32,7 +32,8 @@ func (s *Stream) await(ctx context.Context, at position) (*snapshot.Snapshot, er
 		if o.Delay == 0 || left <= 0 {
 			return snap, nil
 		}
-		if err := s.sleep(ctx, left); err != nil {
+		s.stillThere(ctx)
+		if err := s.table.world.Sleep(ctx, min(left, time.Minute)); err != nil {
 			return nil, err
 		}
 	}
@@ -75,6 +76,26 @@ func (s *Stream) follows(ctx context.Context, at position) error {
 	case isNotFound(err):
 		return nil
 	case err == nil && digest(before) != at.before:
+		return rewritten(at.next)
+	}
+	return err
+}
+
+// stands proves that a rollback has not taken away what was read before a
+// position, nor put another history in its place.
+func (s *Stream) stands(ctx context.Context, at position) error {
+	if at.next == 1 {
+		return nil
+	}
+	before, err := s.table.chain.Get(ctx, at.next-1)
+	switch {
+	case err == nil && at.before != 0 && digest(before) != at.before:
+		return rewritten(at.next)
+	case !isNotFound(err):
+		return err
+	}
+	newest, err := s.table.chain.LatestID(ctx) // or it has expired
+	if err == nil && newest < at.next-1 {
 		return rewritten(at.next)
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tidelake/tidelake/internal/fault"
+	"github.com/tidelake/tidelake/io/store"
 )
 
 // Tag is a snapshot under a name. It can be read after the snapshot itself has
@@ -102,17 +103,29 @@ func (c *Chain) tagsNow(ctx context.Context) (tags []*Tag, gone string, err erro
 
 // TagNames lists the names of all tags, sorted.
 func (c *Chain) TagNames(ctx context.Context) ([]string, error) {
-	var names []string
+	files, err := c.TagFiles(ctx)
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = f.Name
+	}
+	return names, err
+}
+
+// TagFiles lists the files of all tags under the names of the tags, sorted. A tag
+// that is replaced gets another time, where the store keeps times.
+func (c *Chain) TagFiles(ctx context.Context) ([]store.Info, error) {
+	var files []store.Info
 	for info, err := range c.st.List(ctx, c.tagDir()) {
 		if err != nil {
 			return nil, fmt.Errorf("list tags: %w", err)
 		}
 		if name, ok := strings.CutPrefix(info.Name, tagPrefix); ok && !info.Dir && CheckTagName(name) == nil {
-			names = append(names, name)
+			info.Name = name
+			files = append(files, info)
 		}
 	}
-	slices.Sort(names)
-	return names, nil
+	slices.SortFunc(files, func(a, b store.Info) int { return strings.Compare(a.Name, b.Name) })
+	return files, nil
 }
 
 // ParseTag reads a tag file; file names it in errors, as Parse does.

@@ -27,8 +27,15 @@ type autoTags struct {
 	from  int64     // first snapshot that was not looked at
 	next  time.Time // begin of the period whose tag is the next, zero without any tag
 
-	looked    time.Time            // for tags whose time is over
-	deadlines map[string]time.Time // of tags, zero for good
+	looked    time.Time             // for tags whose time is over
+	deadlines map[tagFile]time.Time // of tags, zero for good
+}
+
+// tagFile tells a tag from the one that replaces it, where the store keeps times.
+type tagFile struct {
+	name     string
+	bytes    int64
+	modified time.Time
 }
 
 // tagLookEvery is how often a committer looks for tags whose time is over.
@@ -214,17 +221,18 @@ func (a *autoTags) expire(ctx context.Context) error {
 	if !a.options.Expire || !a.looked.IsZero() && now.Sub(a.looked) < tagLookEvery {
 		return nil
 	}
-	names, err := a.table.chain.TagNames(ctx)
+	files, err := a.table.chain.TagFiles(ctx)
 	if err != nil {
 		return err
 	}
 	a.looked = now
 	wall, before := a.table.wallClock(), a.deadlines
-	a.deadlines = make(map[string]time.Time, len(names))
-	for _, name := range names {
-		deadline, known := before[name]
-		if !known || !deadline.IsZero() && wall.After(deadline) { // it may be another one by now
-			tag, err := a.table.chain.Tag(ctx, name)
+	a.deadlines = make(map[tagFile]time.Time, len(files))
+	for _, info := range files {
+		file := tagFile{info.Name, info.Size, info.ModTime}
+		deadline, known := before[file]
+		if !known || info.ModTime.IsZero() || !deadline.IsZero() && wall.After(deadline) { // it may be another one by now
+			tag, err := a.table.chain.Tag(ctx, file.name)
 			if isNotFound(err) {
 				continue
 			}
@@ -233,13 +241,13 @@ func (a *autoTags) expire(ctx context.Context) error {
 			}
 			deadline = tagDeadline(tag)
 		}
-		if a.deadlines[name] = deadline; deadline.IsZero() || !wall.After(deadline) {
+		if a.deadlines[file] = deadline; deadline.IsZero() || !wall.After(deadline) {
 			continue
 		}
-		if err := a.table.deleteTag(ctx, name); err != nil && !isNotFound(err) {
+		if err := a.table.deleteTag(ctx, file.name); err != nil && !isNotFound(err) {
 			return err
 		}
-		delete(a.deadlines, name)
+		delete(a.deadlines, file)
 	}
 	return nil
 }

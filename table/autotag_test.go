@@ -188,6 +188,33 @@ func TestAWatermarkComesWhileTheWriterTakesUpASchema(t *testing.T) {
 	}
 }
 
+// A tag that was for good when a committer looked may be another one by now.
+func TestACommitterDeletesATagThatWasReplacedByOneWithATime(t *testing.T) {
+	st, err := store.NewLocal(t.TempDir()) // which keeps times
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, st, compacting)
+	w, _ := world(t)
+	clock := stopped(&w, noon)
+	tab := reopenIn(t, st, w)
+	writer := newWriter(t, tab, "svc")
+	commit(t, writer, tab, `{"k":1,"v":"a"}`)
+	tagged(t, tab, "backup", table.TagOptions{})
+	clock.pass(2 * time.Minute)
+	commit(t, writer, tab, `{"k":1,"v":"b"}`)
+	if _, err := tab.ReplaceTag(ctx, "backup", table.TagOptions{Retained: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{1, 0} {
+		clock.pass(50 * time.Minute)
+		commit(t, writer, tab, `{"k":1,"v":"c"}`)
+		if tags, err := tab.Tags(ctx); err != nil || len(tags) != want {
+			t.Errorf("%d tags, want %d: %v", len(tags), want, err)
+		}
+	}
+}
+
 func TestPeriodsOfTagsThatCannotBe(t *testing.T) {
 	for option, word := range map[string]string{"tag.creation-delay=24 h": "shorter", "sink.process-time-zone=Mars/Base": "Mars/Base"} {
 		tab := create(t, store.NewMem(), keyed, "tag.automatic-creation=process-time", option)

@@ -15,12 +15,17 @@ import (
 // that only the lost snapshots used are left for the cleaning of orphans. Consumers
 // that had read what is lost are stranded, as by Rollback.
 //
+// Where the snapshot with which the other begins is not in this branch, older
+// snapshots here are not its past: they go too. Paimon keeps them, and expires
+// files with them that the other needs.
+//
 // It is not atomic: readers see the branch end earlier meanwhile. When it is
 // broken off, do it again. Nothing may write to either branch meanwhile; a
 // commit to this one that is under way fails. Open the table again afterwards.
 //
 // Errors: ErrNotFound without the branch, ErrInvalid for one without snapshots
-// or one that begins where this one does not reach.
+// or one that begins where this one does not reach, and for tags of this one that
+// may not be of its past.
 func (t *Table) FastForward(ctx context.Context, name string) error {
 	err := t.otherBranch(ctx, name)
 	if err == nil {
@@ -56,20 +61,18 @@ func (t *Table) fastForward(ctx context.Context, name string) error {
 		return &fault.Error{Class: fault.ErrInvalid, Detail: fmt.Sprintf("branch %s begins with snapshot %d, and branch %s ends with %d: snapshots between them have expired", name, first.ID, t.Branch(), last.ID),
 			Hint: "write the rows of the branch into the other one"}
 	}
-	begin := first.ID // of what is left of this branch
-	if earliest, err := t.chain.Earliest(ctx); err != nil {
-		return err
-	} else if earliest != nil {
-		begin = earliest.ID
-	}
 	files, err := t.readBranch(ctx, name, from)
 	if err != nil {
 		return err
 	}
-	if err := t.strandFrom(ctx, first.ID, files); err != nil {
+	past, err := t.isPast(ctx, from, first)
+	if err != nil {
 		return err
 	}
-	if err := t.dropFrom(ctx, first, files); err != nil {
+	if err := t.strandFrom(ctx, first.ID, past, files); err != nil {
+		return err
+	}
+	if err := t.dropFrom(ctx, first, past, files); err != nil {
 		return err
 	}
 	for _, f := range slices.Concat(files.schemas, files.snapshots) {
@@ -82,15 +85,85 @@ func (t *Table) fastForward(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if err := t.settleEarliest(ctx, min(begin, first.ID), first.ID, from); err != nil {
+	begin, err := t.dropBefore(ctx, first.ID)
+	if err != nil {
+		return err
+	}
+	if err := t.settleEarliest(ctx, begin, first.ID, from); err != nil {
 		return err
 	}
 	return t.chain.SetLatest(ctx)
 }
 
+// isPast tells that what this branch has from before the first snapshot of another
+// is the past of that: the snapshot is in both, or was before it expired. It is an
+// error where tags may be of another past.
+func (t *Table) isPast(ctx context.Context, from *snapshot.Chain, first *snapshot.Snapshot) (bool, error) {
+	now, err := t.chain.Get(ctx, first.ID)
+	if isNotFound(err) {
+		now, err = t.chain.LongLived(ctx, first.ID)
+	}
+	if err == nil && now.Same(first) {
+		return true, nil
+	}
+	if err != nil && !isNotFound(err) {
+		return false, err
+	}
+	tags, err := t.chain.Tags(ctx)
+	if err != nil {
+		return false, err
+	}
+	theirs, err := from.Tags(ctx)
+	if err != nil {
+		return false, err
+	}
+	shared := int64(0) // what a tag of both holds, and all before
+	for _, tag := range tags {
+		if slices.ContainsFunc(theirs, func(other *snapshot.Tag) bool { return other.Same(&tag.Snapshot) }) || tag.Same(first) {
+			shared = max(shared, tag.ID)
+		}
+	}
+	for _, tag := range tags {
+		if tag.ID > shared && tag.ID < first.ID {
+			return false, &fault.Error{Class: fault.ErrInvalid,
+				Detail: fmt.Sprintf("branch %s begins with snapshot %d, its snapshots before that have expired, and nobody can tell whether tag %s of snapshot %d is one of them", from.Branch(), first.ID, tag.Name, tag.ID),
+				Hint:   "delete the tag first, or write the rows of the branch into the other one"}
+		}
+	}
+	return shared == first.ID, nil
+}
+
+// dropBefore deletes the snapshots of this branch that dropFrom has announced and
+// that are before the first one of another, the oldest first, and tells which
+// the oldest is then.
+func (t *Table) dropBefore(ctx context.Context, first int64) (begin int64, err error) {
+	ids, err := t.chain.IDs(ctx)
+	if err != nil {
+		return 0, err
+	}
+	below, err := t.chain.ExpiringBelow(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if below < first {
+		return min(first, slices.Min(ids)), nil
+	}
+	for _, id := range ids {
+		if id < first {
+			if err := t.store.Delete(ctx, t.chain.Path(id)); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return first, nil
+}
+
 // strandFrom strands the consumers that have read snapshots of this branch which
 // the other does not have, or has others in the place of.
-func (t *Table) strandFrom(ctx context.Context, first int64, theirs branchFiles) error {
+func (t *Table) strandFrom(ctx context.Context, first int64, past bool, theirs branchFiles) error {
+	if !past {
+		return t.consumers().Strand(ctx, first-1)
+	}
 	kept := make(map[string][]byte)
 	for _, f := range theirs.snapshots {
 		kept[f.key] = f.data
@@ -182,8 +255,10 @@ func (t *Table) readBranch(ctx context.Context, name string, from *snapshot.Chai
 
 // dropFrom deletes this branch's snapshots from one on, and the tags and
 // schemas that go with them, but for files that are the same in the other
-// branch. The newest go first, so that what is left is a chain at any time.
-func (t *Table) dropFrom(ctx context.Context, first *snapshot.Snapshot, keep branchFiles) error {
+// branch. The newest go first, so that what is left is a chain at any time. Where
+// that is not the other's past it is announced that it goes, but not before the
+// other's snapshots are there, and all schemas and changelogs go at once.
+func (t *Table) dropFrom(ctx context.Context, first *snapshot.Snapshot, past bool, keep branchFiles) error {
 	kept := make(map[string][]byte)
 	for _, f := range slices.Concat(keep.schemas, keep.snapshots, keep.tags) {
 		kept[f.key] = f.data
@@ -203,7 +278,15 @@ func (t *Table) dropFrom(ctx context.Context, first *snapshot.Snapshot, keep bra
 		return err
 	}
 	// Changelogs that outlived their snapshots tell another history from there on.
-	if err := t.chain.CutChangelogs(ctx, first.ID-1); err != nil {
+	told, schemas := first.ID-1, first.SchemaID // the last and the first that stay
+	if !past {
+		if told, schemas = 0, 0; first.ID > 1 {
+			if err := t.chain.Expiring(ctx, first.ID); err != nil {
+				return err
+			}
+		}
+	}
+	if err := t.chain.CutChangelogs(ctx, told); err != nil {
 		return err
 	}
 	tags, err := t.chain.Tags(ctx)
@@ -223,7 +306,7 @@ func (t *Table) dropFrom(ctx context.Context, first *snapshot.Snapshot, keep bra
 	}
 	slices.Sort(ids)
 	for _, id := range slices.Backward(ids) {
-		if id >= first.SchemaID {
+		if id >= schemas {
 			if err := drop(t.schemas.key(id)); err != nil {
 				return err
 			}

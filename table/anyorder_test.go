@@ -139,7 +139,8 @@ func TestBreakingOffAReadInAnyOrderReleasesEverything(t *testing.T) {
 		b.Field(1).(*array.Int32Builder).Append(0)
 	})
 	tab := openWide(t, st) // its allocator is checked
-	s, err := tab.Scan(ctx, table.ScanOptions{AnyOrder: true})
+	// Many more batches than can be on their way when it ends.
+	s, err := tab.Scan(ctx, table.ScanOptions{AnyOrder: true, BatchRows: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

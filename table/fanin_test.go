@@ -154,7 +154,8 @@ func TestAMergeThatIsBrokenOffGivesItsLocalDiskBack(t *testing.T) {
 
 // A compaction and a scan take the memory of so many runs as fit in
 // sort-spill-buffer-size, not of all. They run in processes of their own, which
-// collect garbage so often that the peak of their memory is what they hold.
+// collect garbage so often that the peak of their memory is what they hold, on
+// two cores, as each takes some.
 func TestMemoryOfAMergeIsBoundedWhateverTheRuns(t *testing.T) {
 	if slow > 1 || runtime.GOOS != "linux" {
 		t.Skip("memory is measured without the race detector, on Linux")
@@ -164,11 +165,14 @@ func TestMemoryOfAMergeIsBoundedWhateverTheRuns(t *testing.T) {
 		return
 	}
 	bounded, free := fiftyRuns(t, "sort-spill-buffer-size", "8 mb"), fiftyRuns(t, "sort-spill-threshold", "100")
-	for _, by := range []string{"scan", "compact"} {
-		bounded, free := peakOf(t, bounded, by), peakOf(t, free, by)
-		t.Logf("%s: %d MiB, and %d MiB with all runs at once", by, bounded>>10, free>>10)
-		if limit := int64(120 << 10); bounded > limit || free < limit {
-			t.Errorf("%s: %d KiB, and %d KiB with all runs at once; want the limit of %d KiB between them", by, bounded, free, limit)
+	for _, c := range []struct {
+		by    string
+		limit int64
+	}{{"scan", 100 << 10}, {"compact", 130 << 10}} { // which writes, too, and leaves one run
+		bounded, free := peakOf(t, bounded, c.by), peakOf(t, free, c.by)
+		t.Logf("%s: %d MiB, and %d MiB with all runs at once", c.by, bounded>>10, free>>10)
+		if bounded > c.limit || free < c.limit {
+			t.Errorf("%s: %d KiB, and %d KiB with all runs at once; want the limit of %d KiB between them", c.by, bounded, free, c.limit)
 		}
 	}
 }
@@ -212,7 +216,7 @@ func fiftyRuns(t *testing.T, option, value string) (dir string) {
 func peakOf(t *testing.T, dir, by string) int64 {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), "GOGC=10", "TIDELAKE_MERGE_IN="+dir, "TIDELAKE_MERGE_BY="+by)
+	cmd.Env = append(os.Environ(), "GOGC=10", "GOMAXPROCS=2", "TIDELAKE_MERGE_IN="+dir, "TIDELAKE_MERGE_BY="+by)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

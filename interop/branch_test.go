@@ -152,7 +152,7 @@ func (w *world) goBack(byGo bool, snapshot int64, tag string, byTag bool) {
 		w.must(err)
 		next, err := w.open().Snapshots().AtOrBefore(ctx, at.TimeMillis)
 		w.must(err)
-		if next.ID == snapshot && w.half() { // not two in one millisecond
+		if byTime := w.half(); byTime && next.ID == snapshot { // not two in one millisecond
 			o = table.RollbackOptions{AsOf: time.UnixMilli(at.TimeMillis)}
 		}
 	}

@@ -5,7 +5,6 @@
 set -eu
 
 version=v1.8.0
-port=${TIDELAKE_S3_PORT:-$((20000 + RANDOM % 10000))} # nobody's own, below those that connections take
 cache=${TIDELAKE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tidelake}/bin
 cd "$(dirname "$0")/.."
 
@@ -20,6 +19,9 @@ if [ ! -x "$gateway" ]; then
 fi
 
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=testtest
+answers() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+port=${TIDELAKE_S3_PORT:-$((20000 + RANDOM % 10000))} # below those that connections take
+while answers; do port=$((20000 + RANDOM % 10000)); done # it is somebody else's
 dir=$(mktemp -d)
 ROOT_ACCESS_KEY=$AWS_ACCESS_KEY_ID ROOT_SECRET_KEY=$AWS_SECRET_ACCESS_KEY \
 	"$gateway" --port "127.0.0.1:$port" posix "$dir" >"$dir.log" 2>&1 &
@@ -29,7 +31,7 @@ trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm
 # A directory of the posix backend is a bucket.
 mkdir "$dir/tidelake"
 tries=0
-until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+until answers; do
 	tries=$((tries + 1))
 	if [ "$tries" -gt 600 ] || ! kill -0 "$server" 2>/dev/null; then
 		echo "versitygw did not start:" >&2

@@ -61,5 +61,8 @@ if ! cmp -s requirements.txt "$python/requirements.txt"; then
 fi
 if [ -f "$python/requirements.txt" ]; then export TIDELAKE_PYTHON=$python/bin/python; fi
 
+# The zone of the Java program, whatever this machine's is.
+export TZ=UTC
+
 # Without a package go test shows the summary of a run that passed, too.
 exec go test -tags interop -count=1 -timeout 120m "$@"

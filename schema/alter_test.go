@@ -171,3 +171,27 @@ func TestChangesThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+func TestOptionsThatNameAColumnFollowItsRename(t *testing.T) {
+	def, err := ParseDefinition([]byte(`{"columns": [{"name": "k", "type": "INT NOT NULL"}, {"name": "v", "type": "INT"}, {"name": "s", "type": "INT"}],
+		"primary-key": ["k"], "options": {"bucket": "1", "merge-engine": "partial-update", "fields.s.sequence-group": "v",
+		"partial-update.remove-record-on-sequence-group": "s", "changelog-producer": "lookup", "changelog-producer.row-deduplicate-ignore-fields": "v,s"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := def.Table(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := before.Alter([]Change{RenameColumn{Path{"s"}, "seq"}}, true, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{
+		"fields.seq.sequence-group": "v", "partial-update.remove-record-on-sequence-group": "seq", "changelog-producer.row-deduplicate-ignore-fields": "v,seq",
+	} {
+		if got := after.Options[key]; got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+}

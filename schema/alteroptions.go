@@ -76,7 +76,9 @@ func (a *alteration) guard(key, value string) error {
 }
 
 // columnValued are the options, besides fields.*, whose value is a list of columns that must exist.
-var columnValued = []string{"bucket-key", "sequence.field", "upsert-key", "rowkind.field", "record-level.time-field"}
+var columnValued = []string{
+	"bucket-key", "sequence.field", "upsert-key", "rowkind.field", "record-level.time-field", removeOnGroupKey, ignoredFieldsKey,
+}
 
 // renameInOptions lets options that speak of a column follow its new name.
 func renameInOptions(options map[string]string, from, to string) {

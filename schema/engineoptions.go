@@ -80,6 +80,7 @@ const (
 	sequenceGroupSuffix = ".sequence-group"
 	defaultFunctionKey  = "fields.default-aggregate-function"
 	removeOnGroupKey    = "partial-update.remove-record-on-sequence-group"
+	ignoredFieldsKey    = "changelog-producer.row-deduplicate-ignore-fields"
 )
 
 func (o *Options) parseEngine(r *optionReader) {

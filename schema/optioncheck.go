@@ -205,7 +205,8 @@ func (o *Options) levelsWritten(keyed bool) []int {
 }
 
 // Warnings names the options that are set and have no effect here, in order:
-// those nobody knows, and those ignored with a reason. Defaults and the options
+// those nobody knows, those that the table's merge engine or changelog producer
+// does not look at, and those ignored with a reason. Defaults and the options
 // of engines are not worth a word.
 func (o *Options) Warnings() []string {
 	var out []string
@@ -214,6 +215,8 @@ func (o *Options) Warnings() []string {
 		switch {
 		case !known:
 			out = append(out, "option "+key+" is unknown; it is kept and has no effect")
+		case o.idle(key) != "" && !harmless(spec, o.set[key]):
+			out = append(out, "option "+key+" has no effect: "+o.idle(key))
 		case spec.class == Ignored && spec.why != engineOwn && !harmless(spec, o.set[key]):
 			out = append(out, "option "+key+" has no effect: "+spec.why)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -237,6 +238,51 @@ func TestWarningsNameUnknownAndIneffectiveOptions(t *testing.T) {
 	}
 	got := o.Warnings()
 	if len(got) != 2 || !strings.Contains(got[0], "my.note is unknown") || !strings.Contains(got[1], "partition.expiration-time has no effect: ") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestOptionsOfAnotherEngineAreSaidToHaveNoEffect(t *testing.T) {
+	for set, without := range map[string]string{
+		"fields.v.aggregate-function=sum":                    "merge-engine=deduplicate",
+		"fields.default-aggregate-function=last_value":       "merge-engine=first-row",
+		"fields.s.sequence-group=v":                          "merge-engine=aggregation",
+		"partial-update.remove-record-on-delete=true":        "merge-engine=aggregation",
+		"aggregation.remove-record-on-delete=true":           "merge-engine=partial-update",
+		"changelog-producer.row-deduplicate=true":            "changelog-producer=input",
+		"changelog-producer.row-deduplicate-ignore-fields=v": "changelog-producer=none",
+	} {
+		raw := map[string]string{"bucket": "1"}
+		for _, o := range []string{set, without} {
+			key, value, _ := strings.Cut(o, "=")
+			raw[key] = value
+		}
+		o, err := ParseOptions(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, _, _ := strings.Cut(set, "=")
+		_, what, _ := strings.Cut(without, "=")
+		if got := o.Warnings(); len(got) != 1 || !strings.HasPrefix(got[0], "option "+key+" has no effect") || !strings.Contains(got[0], what) {
+			t.Errorf("%s with %s: %q", set, without, got)
+		}
+	}
+	o, err := ParseOptions(map[string]string{
+		"merge-engine": "partial-update", "fields.s.sequence-group": "v", "fields.v.aggregate-function": "sum", "fields.default-aggregate-function": "max",
+		"partial-update.remove-record-on-sequence-group": "s", "changelog-producer": "lookup", "changelog-producer.row-deduplicate": "true",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := ParseOptions(map[string]string{"merge-engine": "shop.basket", "fields.v.aggregate-function": "sum"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	off, err := ParseOptions(map[string]string{"partial-update.remove-record-on-delete": "false", "changelog-producer.row-deduplicate": "false"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := slices.Concat(o.Warnings(), own.Warnings(), off.Warnings()); len(got) > 0 {
 		t.Errorf("%q", got)
 	}
 }

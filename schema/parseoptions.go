@@ -317,7 +317,7 @@ func (o *Options) parseChangelog(r *optionReader) {
 		FileCompression: codecName(r.text("changelog-file.compression")),
 		StatsMode:       r.text("changelog-file.stats-mode"),
 		RowDeduplicate:  r.bool("changelog-producer.row-deduplicate"),
-		IgnoreFields:    splitComma(r.text("changelog-producer.row-deduplicate-ignore-fields")),
+		IgnoreFields:    splitComma(r.text(ignoredFieldsKey)),
 	}
 	if mode := o.Changelog.StatsMode; mode != "" {
 		o.Changelog.StatsMode = r.statsMode("changelog-file.stats-mode", mode)

@@ -17,6 +17,9 @@ import (
 func (t *Table) Validate() error {
 	options, errs := parseOptions(t.Options)
 	v := validator{t: t, o: options, errs: errs}
+	if len(errs) == 0 { // a period that cannot be read is none to compare with
+		v.errs = append(v.errs, options.Tags.Check())
+	}
 	v.columns()
 	v.ids()
 	v.keys()
@@ -170,6 +173,11 @@ func (v *validator) merging() {
 	}
 	if engine == "first-row" && producer != "lookup" && producer != "none" {
 		v.bad("merge-engine first-row takes changelog-producer none or lookup, not %s", producer)
+	}
+	for _, name := range v.o.Changelog.IgnoreFields {
+		if v.t.Index(name) < 0 {
+			v.bad("%s: column %q does not exist%s", ignoredFieldsKey, name, suggestion(name, v.t.names()))
+		}
 	}
 	if v.on("streaming-read-overwrite") {
 		if producer == "full-compaction" || producer == "lookup" {

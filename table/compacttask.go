@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tidelake/tidelake/internal/fault"
@@ -107,7 +108,7 @@ func (t *Table) filesToCompact(ctx context.Context, at *snapshot.Snapshot, o Com
 		fields := t.schema.PartitionFields()
 		where, err := predicate.Parse(o.Partition, fields, t.settings.TimeZone)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("of the partition columns (%s): %w", strings.Join(t.schema.PartitionKeys, ", "), err)
 		}
 		filter.Partition = partitionTest(where, fields)
 		filter.PartitionStats = func(columns manifest.ColumnFunc, entries int64) bool { return where.MayMatch(columns, entries) }

@@ -151,6 +151,7 @@ func (a *app) alter(ctx context.Context, c *catalog.Catalog, id catalog.Identifi
 	}
 	if t, err := c.Table(ctx, id); err == nil { // which warns of options without effect
 		a.noteUnwritable(t)
+		a.noteUntold(t)
 	}
 	return a.say(fmt.Sprintf("altered table %s: schema %d", id, sc.ID), cell{"table", id.String()}, cell{"schema_id", sc.ID})
 }

@@ -104,7 +104,7 @@ stay. Nothing may write to the table meanwhile.`,
 				}
 			}
 			if ways != 1 || cmd.Flags().Changed("tag") && o.Tag == "" || cmd.Flags().Changed("snapshot") && o.Snapshot <= 0 {
-				return usage("say what to go back to: --snapshot N, --tag T or --time TIME")
+				return usage("say what to go back to: --snapshot N, --tag T or --time TIME, one of them")
 			}
 			if at != "" {
 				var err error

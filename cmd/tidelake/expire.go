@@ -20,7 +20,7 @@ func expireCommand(a *app) *cobra.Command {
 		Long: `Take old snapshots of a table away, and the files that only they need. What
 tags, other branches and consumers need stays. Without flags the options of
 the table say what is old: snapshot.num-retained.min, .max and
-snapshot.time-retained.`,
+snapshot.time-retained. A pattern such as 'shop.*' means several tables.`,
 		Example: `  tidelake expire shop.orders --dry-run
   tidelake expire shop.orders --retain-last 10
   tidelake expire shop.orders --older-than "2026-01-31 12:00:00" --retain-last 3`,
@@ -34,7 +34,7 @@ snapshot.time-retained.`,
 			} else if o.OlderThan, err = a.parseTime("older-than", olderThan); err != nil {
 				return err
 			}
-			return a.withTable(cmd.Context(), args[0], func(t *table.Table) error { return a.expire(cmd.Context(), t, o) })
+			return a.withTables(cmd.Context(), args[0], func(t *table.Table) error { return a.expire(cmd.Context(), t, o) })
 		}}
 	fl := cmd.Flags()
 	fl.IntVar(&keep, "retain-last", 0, "keep so many snapshots, whatever their age; alone, or else those that --older-than spares too")
@@ -72,7 +72,7 @@ func (a *app) expire(ctx context.Context, t *table.Table, o table.ExpireOptions)
 	}
 	sentence := fmt.Sprintf("%s: %s away %s, %s, %s of %s; snapshots begin with %d%s", t.Name(), verb, count(r.Snapshots, "snapshot"),
 		count(r.Changelogs, "changelog"), count(r.Files, "file"), count(r.Bytes, "byte"), r.Earliest, held)
-	return a.say(sentence, cell{"snapshots", r.Snapshots}, cell{"changelogs", r.Changelogs}, cell{"files", r.Files}, cell{"bytes", r.Bytes},
+	return a.say(sentence, cell{"table", t.Name()}, cell{"snapshots", r.Snapshots}, cell{"changelogs", r.Changelogs}, cell{"files", r.Files}, cell{"bytes", r.Bytes},
 		cell{"earliest", r.Earliest}, cell{"held_by", r.HeldBy}, cell{"dry_run", o.DryRun})
 }
 
@@ -89,20 +89,22 @@ whose metadata cannot be read. A pattern such as 'shop.*' means several tables.`
 			if o.OlderThan <= 0 {
 				return usage("--older-than takes a positive time, such as 24h")
 			}
-			return a.with(cmd.Context(), func(c *catalog.Catalog) error { return a.cleanAll(cmd.Context(), c, args[0], o) })
+			return a.withTables(cmd.Context(), args[0], func(t *table.Table) error { return a.clean(cmd.Context(), t, o) })
 		}}
 	cmd.Flags().DurationVar(&o.OlderThan, "older-than", 24*time.Hour, "spare files younger than this")
 	cmd.Flags().BoolVar(&o.Delete, "delete", false, "delete the files")
 	return cmd
 }
 
-// cleanAll cleans the tables that a name or a pattern means.
-func (a *app) cleanAll(ctx context.Context, c *catalog.Catalog, name string, o table.CleanOptions) error {
-	names, _, err := matching(ctx, c, name)
-	if err != nil {
-		return err
-	}
-	return a.eachTable(ctx, c, names, func(t *table.Table) error { return a.clean(ctx, t, o) })
+// withTables opens the tables that a name or a pattern means, one after the other.
+func (a *app) withTables(ctx context.Context, name string, do func(*table.Table) error) error {
+	return a.with(ctx, func(c *catalog.Catalog) error {
+		names, _, err := matching(ctx, c, name)
+		if err != nil {
+			return err
+		}
+		return a.eachTable(ctx, c, names, do)
+	})
 }
 
 func (a *app) clean(ctx context.Context, t *table.Table, o table.CleanOptions) error {

@@ -147,11 +147,11 @@ func (a *app) createTable(ctx context.Context, c *catalog.Catalog, id catalog.Id
 		return a.hintDatabase(ctx, c, id.Database, err)
 	}
 	a.noteUnwritable(t)
+	a.noteUntold(t)
 	return a.say("created table "+id.String(), cell{"table", id.String()}, cell{"created", true})
 }
 
-// noteUnwritable says so of a table whose options leave its writing, or the
-// telling of its changes, to others.
+// noteUnwritable says so of a table whose options leave its writing to others.
 func (a *app) noteUnwritable(t *table.Table) {
 	o := t.Options()
 	if err := o.CheckWrite(t.Schema()); err != nil {
@@ -162,6 +162,12 @@ func (a *app) noteUnwritable(t *table.Table) {
 		}
 		a.note("%s %s: %s", t.Name(), what, text)
 	}
+}
+
+// noteUntold says so of a table whose options leave the telling of its changes
+// to compaction jobs: who forgets these waits for changes in vain.
+func (a *app) noteUntold(t *table.Table) {
+	o := t.Options()
 	if p := o.ChangelogProducer; o.WriteOnly && (p == "lookup" || p == "full-compaction") {
 		full := ""
 		if p == "full-compaction" {

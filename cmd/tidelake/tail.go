@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/tidelake/tidelake/snapshot"
 	"github.com/tidelake/tidelake/table"
 )
 
@@ -65,7 +66,7 @@ In the end a line on standard error says how to go on from there.
 	fl.StringVar(&f.overwrites, "overwrites", "", "deliver or skip what overwrites removed and added (default as the table says)")
 	fl.BoolVar(&f.full, "full-changelog", false, "look up how rows were before and are after, where the table has no changelog producer or input: +I, -U and +U, -D with whole rows")
 	fl.StringVar(&f.share, "share", "", "only a share of the buckets: 0/4 to 3/4 are the four parts of a stream")
-	fl.StringVar(&f.consumer, "consumer", "", "keep the progress with the table under this id, and go on from it whatever --from says; its snapshots do not expire unread")
+	fl.StringVar(&f.consumer, "consumer", "", "keep the progress with the table under this id, and go on from it whatever --from says but a token; its snapshots do not expire unread")
 	fl.StringVar(&f.format, "format", "jsonl", strings.Join(tailFormats, ", "))
 	fl.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "columns" {
@@ -165,6 +166,7 @@ func (a *app) tail(ctx context.Context, t *table.Table, o table.StreamOptions, f
 	if err != nil {
 		return err
 	}
+	a.noteUntold(t)
 	out := bufio.NewWriterSize(a.out, 1<<16)
 	p, err := newTailPrinter(out, t, s, f.format)
 	if err != nil {
@@ -190,7 +192,9 @@ func (a *app) tail(ctx context.Context, t *table.Table, o table.StreamOptions, f
 	case failed != nil:
 		return failed // and nobody knows from where to go on
 	}
-	a.note("go on with --from %s", token)
+	if lost := new(snapshot.OutOfRange); !errors.As(err, &lost) {
+		a.note("go on with --from %s", token)
+	}
 	return err
 }
 

@@ -99,6 +99,19 @@ func TestATailInterruptedWithinASnapshotLosesNoRow(t *testing.T) {
 	}
 }
 
+// A history that is gone cannot be gone on with, so nothing says that it can.
+func TestATailOfALostHistoryDoesNotSayWhereToGoOn(t *testing.T) {
+	inTable(t, "", `{"k":1,"v":"a"}`, `{"k":2,"v":"b"}`)
+	ctx := context.Background()
+	_, stderr, _ := runTail(t, ctx, "tail", "d.t", "--until-snapshot", "2")
+	token := tokenOf(t, stderr)
+	newScript(".").command(t, "tidelake rollback d.t --snapshot 1")
+	_, stderr, code := runTail(t, ctx, "tail", "d.t", "--from", token)
+	if code != exitFailure || strings.Contains(stderr, "go on with") || !strings.Contains(stderr, "rolled back") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
 // fullDisk takes some bytes and no more.
 type fullDisk struct{ left int }
 

@@ -80,6 +80,10 @@ func (s *Scan) changeSplits(ctx context.Context, list string, keep func(*manifes
 func (s *Scan) listedFiles(ctx context.Context, list string, f *manifest.Filter, keep func(*manifest.Entry) bool) (map[bucketKey][]manifest.DataFile, error) {
 	files := make(map[bucketKey][]manifest.DataFile)
 	for e, err := range s.table.manifest.ScanLists(ctx, f, list) {
+		if isNotFound(err) && list == s.snapshot.ChangelogManifestList {
+			err = &fault.Error{Class: fault.ErrNotFound, Snapshot: s.snapshot.ID, Err: err, Detail: "its changelog is not there: it goes when a snapshot has expired, and a tag brings back the rows alone",
+				Hint: "begin with all rows of it, or with the changes behind it"}
+		}
 		if err != nil {
 			return nil, err
 		}

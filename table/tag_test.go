@@ -179,6 +179,54 @@ func TestRollbackToATagBringsAnExpiredSnapshotBack(t *testing.T) {
 	}
 }
 
+// A snapshot that is back without its changelog, which expired with it, is whole
+// but for that: Check says nothing, and who asks for its changes learns why not.
+func TestASnapshotThatATagBringsBackHasNoChangelog(t *testing.T) {
+	for how, back := range map[string]func(*testing.T, store.Store, *table.Table) *table.Table{
+		"rollback": func(t *testing.T, st store.Store, tab *table.Table) *table.Table {
+			if _, err := tab.Rollback(ctx, table.RollbackOptions{Tag: "t"}); err != nil {
+				t.Fatal(err)
+			}
+			return reopen(t, st)
+		},
+		"branch": func(t *testing.T, st store.Store, tab *table.Table) *table.Table {
+			if err := tab.CreateBranch(ctx, "b", table.BranchOptions{Tag: "t"}); err != nil {
+				t.Fatal(err)
+			}
+			return openBranch(t, st, "b")
+		},
+	} {
+		t.Run(how, func(t *testing.T) {
+			st := store.NewMem()
+			tab := create(t, st, keyed, "changelog-producer=input")
+			grow(t, tab, 2)
+			tagged(t, tab, "t", table.TagOptions{})
+			grow(t, tab, 5)
+			expired(t, tab, last(1))
+			tab = back(t, st, tab)
+			grow(t, tab, 3)
+			sound(t, tab)
+			s, err := tab.Stream(ctx, table.StreamOptions{Snapshot: 2, UntilSnapshot: 3})
+			if err == nil {
+				_, err = collect(t, s)
+			}
+			failsWith(t, err, table.ErrNotFound, "changelog", "expired", "snapshot 2", "all rows")
+			_, err = countChanges(tab, table.Between{From: table.Version{Snapshot: 1}})
+			failsWith(t, err, table.ErrNotFound, "changelog", "expired", "snapshot 2")
+			tells(t, tab, table.StreamOptions{Snapshot: 3}, "3:+I 3 v")
+			tells(t, tab, table.StreamOptions{Mode: table.FromSnapshotFull, Snapshot: 2}, "2:+I 1 v", "2:+I 2 v", "3:+I 3 v")
+		})
+	}
+}
+
+func countChanges(tab *table.Table, b table.Between) (int64, error) {
+	d, err := tab.Diff(ctx, table.ScanOptions{Between: &b})
+	if err != nil {
+		return 0, err
+	}
+	return d.Count(ctx)
+}
+
 func TestRollbackToWhatIsNotThere(t *testing.T) {
 	st := store.NewMem()
 	tab := three(t, st)

@@ -54,9 +54,11 @@ type Buffer struct {
 	seqCols  []int
 	layout   *vector.Layout
 	seqTypes []arrow.DataType
-	emitter  emitter
+	schema   *arrow.Schema       // of emitted batches
 	chooser  mergeengine.Chooser // or
-	fold     *folding
+	folder   mergeengine.Folder
+	emitter  emitter       // while rows are emitted
+	fold     *folding      // the folder at work, likewise
 	known    *arrow.Schema // of the last batch, checked already
 
 	parts []part
@@ -92,16 +94,25 @@ func NewBuffer(spec BufferSpec) (*Buffer, error) {
 	if _, err = vector.NewOrder(b.seqTypes, false); err != nil {
 		return nil, err
 	}
-	if b.emitter, err = b.newEmitter(); err != nil {
-		return nil, err
-	}
 	switch engine := spec.Engine.(type) {
 	case mergeengine.Chooser:
 		b.chooser = engine
 	case mergeengine.Folder:
-		b.fold, err = newFolding(engine, &b.emitter, spec.Schema)
+		b.folder = engine
 	}
-	return b, err
+	if err := b.openEmitter(); err != nil {
+		return nil, err
+	}
+	b.schema = b.emitter.schema
+	b.closeEmitter()
+	return b, nil
+}
+
+// Like is an empty buffer of the same specification. Without rows it takes some
+// hundred bytes, so there may be many.
+func (b *Buffer) Like() *Buffer {
+	return &Buffer{spec: b.spec, keyCols: b.keyCols, seqCols: b.seqCols, layout: b.layout, seqTypes: b.seqTypes,
+		schema: b.schema, chooser: b.chooser, folder: b.folder}
 }
 
 func (s *BufferSpec) defaults() {
@@ -116,9 +127,25 @@ func (s *BufferSpec) defaults() {
 	}
 }
 
+// openEmitter gets ready to emit rows, which takes memory for each column.
+func (b *Buffer) openEmitter() (err error) {
+	if b.emitter.gathers != nil {
+		return nil
+	}
+	if b.emitter, err = b.newEmitter(); err == nil && b.folder != nil {
+		b.fold, err = newFolding(b.folder, &b.emitter, b.spec.Schema)
+	}
+	if err != nil {
+		b.closeEmitter()
+	}
+	return err
+}
+
+func (b *Buffer) closeEmitter() { b.emitter, b.fold = emitter{}, nil }
+
 // newEmitter lays out stored rows: keys, sequence number, kind, values.
 func (b *Buffer) newEmitter() (emitter, error) {
-	e := emitter{mem: b.spec.Alloc, parallel: b.spec.Parallel}
+	e := emitter{mem: b.spec.Alloc, parallel: b.spec.Parallel, schema: b.schema}
 	if !b.spec.OmitKeys {
 		for _, c := range b.keyCols {
 			f := b.spec.Schema.Field(c)
@@ -140,7 +167,7 @@ func (b *Buffer) newEmitter() (emitter, error) {
 
 // Schema is the schema of emitted batches: _KEY_ columns unless omitted,
 // _SEQUENCE_NUMBER, _VALUE_KIND and the value columns.
-func (b *Buffer) Schema() *arrow.Schema { return b.emitter.schema }
+func (b *Buffer) Schema() *arrow.Schema { return b.schema }
 
 // Add appends rows of rec, whose columns are those of the schema in order.
 // rows holds row numbers of rec, nil for all of them; it is copied. kinds
@@ -285,7 +312,7 @@ func (b *Buffer) FlushAll(firstSeq int64, each, emit func(physical arrow.RecordB
 			return next, err
 		}
 	}
-	if b.fold != nil {
+	if b.folder != nil {
 		err = b.emitFolded(items, groups, firstSeq, emit)
 	} else {
 		err = b.emitChosen(b.chooser, items, groups, firstSeq, emit)
@@ -311,6 +338,9 @@ func (b *Buffer) emitChosen(by mergeengine.Chooser, items []item, groups *mergee
 }
 
 func (b *Buffer) setSources() error {
+	if err := b.openEmitter(); err != nil {
+		return err
+	}
 	for g, name := range b.emitter.names {
 		col := b.spec.Schema.FieldIndices(name)[0]
 		for i, p := range b.parts {
@@ -393,4 +423,5 @@ func (b *Buffer) Close() {
 		p.rec.Release()
 	}
 	b.parts, b.rows, b.kinds, b.n = nil, nil, nil, 0
+	b.closeEmitter()
 }

@@ -60,7 +60,9 @@ func (e *emitter) computed(f arrow.Field, i int) {
 
 // finish ends the list of fields.
 func (e *emitter) finish() {
-	e.schema = arrow.NewSchema(e.fields, nil)
+	if e.schema == nil { // else one like it was made before
+		e.schema = arrow.NewSchema(e.fields, nil)
+	}
 	e.shown = len(e.gathers)
 }
 

@@ -49,24 +49,41 @@ type rowsOf struct {
 	kinds []int8
 }
 
-func newBucketBuffer(t *Table, files *fileMaker, partition []byte, bucket int) (*bucketBuffer, error) {
-	dir, err := t.bucketDir(partition, bucket)
+// bucketMaker makes the buffers of a writer's buckets. What they share is made once.
+type bucketMaker struct {
+	table     *Table
+	files     *fileMaker
+	changelog *fileMaker  // of changelog-producer input, nil for none
+	rows      *lsm.Buffer // empty, what those of all buckets are like; nil where rows are not sorted
+}
+
+func newBucketMaker(t *Table) (m bucketMaker, err error) {
+	m.table = t
+	if m.files, err = newFileMaker(t, 0, manifest.SourceAppend); err != nil || len(t.schema.PrimaryKeys) == 0 || t.postponed() {
+		return m, err
+	}
+	if t.options.ChangelogProducer == "input" {
+		if m.changelog, err = newChangelogMaker(t, 0); err != nil {
+			return m, err
+		}
+	}
+	m.rows, err = lsm.NewBuffer(t.bufferSpec())
+	return m, err
+}
+
+func (m *bucketMaker) make(partition []byte, bucket int) (*bucketBuffer, error) {
+	dir, err := m.table.bucketDir(partition, bucket)
 	if err != nil {
 		return nil, err
 	}
-	b := &bucketBuffer{table: t, partition: partition, bucket: bucket, rolling: rolling{files: files, dir: dir, id: t.world.NewID()}}
-	if len(t.schema.PrimaryKeys) == 0 || t.postponed() {
-		return b, nil
+	b := &bucketBuffer{table: m.table, partition: partition, bucket: bucket, rolling: rolling{files: m.files, dir: dir, id: m.table.world.NewID()}}
+	if m.rows != nil {
+		b.sorted = m.rows.Like()
 	}
-	if t.options.ChangelogProducer == "input" {
-		changelog, err := newChangelogMaker(t, 0)
-		if err != nil {
-			return nil, err
-		}
-		b.changelog = &rolling{files: changelog, dir: dir, id: b.id}
+	if m.changelog != nil {
+		b.changelog = &rolling{files: m.changelog, dir: dir, id: b.id}
 	}
-	b.sorted, err = lsm.NewBuffer(t.bufferSpec())
-	return b, err
+	return b, nil
 }
 
 func (t *Table) bufferSpec() lsm.BufferSpec {

@@ -17,7 +17,7 @@ import (
 // a full pool flushes them all, and every core has a bucket or a column to do.
 type bufferPool struct {
 	table   *Table
-	files   *fileMaker
+	makes   bucketMaker
 	levels  *sequences
 	compact *compactors
 	spill   *spillFile // nil where full buffers are flushed
@@ -41,12 +41,12 @@ func compareBucketKeys(a, b bucketKey) int {
 }
 
 func newBufferPool(t *Table, wait bool) (*bufferPool, error) {
-	files, err := newFileMaker(t, 0, manifest.SourceAppend)
+	makes, err := newBucketMaker(t)
 	if err != nil {
 		return nil, err
 	}
 	levels := newSequences(t)
-	return &bufferPool{table: t, files: files, levels: levels, compact: newCompactors(t, levels, wait), spill: newSpillFile(t),
+	return &bufferPool{table: t, makes: makes, levels: levels, compact: newCompactors(t, levels, wait), spill: newSpillFile(t),
 		budget: t.options.WriteBufferSize, targets: make(map[bucketKey]*bucketBuffer)}, nil
 }
 
@@ -123,7 +123,7 @@ func (p *bufferPool) target(ctx context.Context, part routed) (*bucketBuffer, er
 	if b := p.targets[key]; b != nil {
 		return b, nil
 	}
-	b, err := newBucketBuffer(p.table, p.files, part.partition, part.bucket)
+	b, err := p.makes.make(part.partition, part.bucket)
 	if err != nil {
 		return nil, err
 	}

@@ -299,6 +299,9 @@ func TestTemporaryFilesVanish(t *testing.T) {
 // openIn counts the files of a directory that this process has open.
 func openIn(t *testing.T, dir string) (n int) {
 	t.Helper()
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real // as the system names it
+	}
 	links, _ := filepath.Glob("/proc/self/fd/*")
 	for _, link := range links {
 		if path, err := os.Readlink(link); err == nil && strings.HasPrefix(path, dir) {

@@ -209,6 +209,43 @@ func TestFoldsAreWhatTheRowAtATimeModelSays(t *testing.T) {
 	}
 }
 
+// Deletes that are ignored and stand alone count as none: the row that is left of
+// them has no number, as Java's has, and comes before all others.
+func TestWhatIsLeftOfIgnoredDeletesComesFirst(t *testing.T) {
+	for _, seed := range []uint64{1002041, 1002728} {
+		checkFold(t, newWorld(seed, memory.DefaultAllocator))
+	}
+	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
+	defer mem.AssertSize(t, 0)
+	w := &world{schema: tinySchema}
+	e := w.engineOf(t, &schema.Table{PrimaryKeys: []string{"k"}, Options: map[string]string{"bucket": "1", "merge-engine": "partial-update", "ignore-delete": "true"},
+		Fields: []schema.Field{{ID: 0, Name: "k", Type: schema.Type{Kind: schema.BigInt}}, {ID: 1, Name: "v", Type: schema.Type{Kind: schema.VarChar, Length: schema.MaxLength, Nullable: true}}}})
+	b, err := NewBuffer(BufferSpec{Schema: tinySchema, Key: []string{"k"}, OmitKeys: true, Engine: e.engine, Alloc: mem})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	deletes := stored(t, mem, "1 1 0 a", "1 2 0 b", "2 3 0 c")
+	defer deletes.Release()
+	rows := array.NewRecordBatch(tinySchema, deletes.Columns()[:2], 3)
+	defer rows.Release()
+	if err := b.Add(rows, []int8{3, 3, 3}, nil); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	if _, err := b.Flush(7, func(rec arrow.RecordBatch) error {
+		for i := range int(rec.NumRows()) {
+			got = append(got, fmt.Sprint(cellTexts(rec, 0, i)))
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"[0 3 1 a]", "[9 3 2 c]"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func FuzzFolds(f *testing.F) {
 	f.Add(uint64(1))
 	f.Fuzz(func(t *testing.T, seed uint64) {
@@ -322,8 +359,7 @@ func (w *world) checkFolded(t testing.TB, e *modelEngine, recs []arrow.RecordBat
 					cells = append(cells, m.cells[c].text)
 				}
 			}
-			sameNumber := seqs.Value(i) == m.number || e.o.IgnoreDelete && m.number == 0 // which version stands for none does not matter
-			if got := cellTexts(rec, 2, i); !slices.Equal(got, cells) || !sameNumber || kinds.Value(i) != m.kind {
+			if got := cellTexts(rec, 2, i); !slices.Equal(got, cells) || seqs.Value(i) != m.number || kinds.Value(i) != m.kind {
 				t.Fatalf("%v\nrow %d: got %v #%d kind %d, model has %v #%d kind %d", e.table.Options, at-1, got, seqs.Value(i), kinds.Value(i), cells, m.number, m.kind)
 			}
 		}

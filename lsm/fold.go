@@ -57,10 +57,32 @@ func newFolding(engine mergeengine.Folder, e *emitter, s *arrow.Schema) (*foldin
 func (f *folding) batch(p *mergeengine.Plan, computed ...arrow.Array) (arrow.RecordBatch, error) {
 	return f.emitter.make(len(p.Spans), func(i int) (arrow.Array, error) {
 		if f.columns[i] < 0 {
-			return f.emitter.gathers[i].Take(p.Newest())
+			return f.numbers(i, p)
 		}
 		return f.Column(f.columns[i])
 	}, computed...)
+}
+
+// numbers are the sequence numbers, which are column i of the emitter.
+func (f *folding) numbers(i int, p *mergeengine.Plan) (arrow.Array, error) {
+	a, err := f.emitter.gathers[i].Take(p.Newest())
+	if err != nil || len(p.None) == 0 {
+		return a, err
+	}
+	defer a.Release()
+	b := array.NewInt64Builder(f.emitter.mem)
+	defer b.Release()
+	b.AppendValues(a.(*array.Int64).Values(), nil)
+	own := b.NewInt64Array()
+	withoutNumber(own, p)
+	return own, nil
+}
+
+// withoutNumber sets those to 0 of which no version counts.
+func withoutNumber(numbers *array.Int64, p *mergeengine.Plan) {
+	for _, row := range p.None {
+		numbers.Values()[row] = 0
+	}
 }
 
 // foldBatch makes a batch of the next n rows, fewer if some were deleted.
@@ -151,5 +173,6 @@ func (b *Buffer) foldBatch(items []item, all *mergeengine.Groups, at, n int, fir
 	seqs, kinds := b.systemColumns(last, p.Kinds, firstSeq)
 	defer seqs.Release()
 	defer kinds.Release()
+	withoutNumber(seqs.(*array.Int64), p)
 	return f.batch(p, seqs, kinds)
 }

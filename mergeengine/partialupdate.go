@@ -174,7 +174,7 @@ func (m *partialPlan) row(p *Plan, i int, g *Groups) (int8, error) {
 	for j := range m.groups {
 		m.groups[j].newest = vector.NullRef
 	}
-	began, inserted, gone, counted := false, false, false, sp.End-1
+	began, inserted, gone, counted := false, false, false, int32(-1)
 	for pos := sp.Start; pos < sp.End; pos++ {
 		gone = false
 		kind := g.kind(pos)
@@ -207,7 +207,11 @@ func (m *partialPlan) row(p *Plan, i int, g *Groups) (int8, error) {
 			return 0, errPartialDelete
 		}
 	}
-	p.Last[i] = counted
+	if counted < 0 {
+		p.None = append(p.None, int32(i))
+	} else {
+		p.Last[i] = counted
+	}
 	if gone || !inserted {
 		return deleted, nil
 	}

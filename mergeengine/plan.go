@@ -30,10 +30,12 @@ type Plan struct {
 	Refs []vector.Ref
 	// Spans, Kinds and Last hold one entry for each row of the result: its
 	// versions, its kind, and the position whose sequence number it takes.
-	// Kinds is nil when all are +I.
+	// Kinds is nil when all are +I. None are the rows, all deleted, of which no
+	// version counts: their sequence number is 0.
 	Spans []Span
 	Kinds []int8
 	Last  []int32
+	None  []int32
 
 	ops    [][]op // by class of columns, then by position; nil where all are added
 	memory [][]op // of ops, for the next plan
@@ -54,7 +56,7 @@ type shared struct {
 func (p *Plan) begin(refs []vector.Ref, g *Groups, classes int) {
 	n := g.Len()
 	p.Refs = refs
-	p.Spans, p.Last, p.Kinds = slices.Grow(p.Spans[:0], n), slices.Grow(p.Last[:0], n), nil
+	p.Spans, p.Last, p.Kinds, p.None = slices.Grow(p.Spans[:0], n), slices.Grow(p.Last[:0], n), nil, p.None[:0]
 	if p.ops == nil {
 		p.ops, p.memory = make([][]op, classes), make([][]op, classes)
 	}
@@ -101,7 +103,7 @@ func (p *Plan) DropRetracts() {
 			kept++
 		}
 	}
-	p.Spans, p.Last, p.Kinds = p.Spans[:kept], p.Last[:kept], p.Kinds[:kept]
+	p.Spans, p.Last, p.Kinds, p.None = p.Spans[:kept], p.Last[:kept], p.Kinds[:kept], p.None[:0]
 }
 
 // Newest is the selection of the positions in Last. It is safe for concurrent

@@ -73,6 +73,7 @@ type CompactBase struct {
 // KeyBase is the state of the table that an index of its keys stands for.
 type KeyBase struct {
 	Snapshot int64  // as of this snapshot, 0 for an empty table
+	List     string // its delta manifest list, "" when not known: a rollback gives ids out again
 	After    *int64 // and of what the same user commits under this identifier, nil for nothing
 }
 

@@ -21,7 +21,10 @@ func (c *Committer) checkKeyBase(ctx context.Context, p *pending) error {
 	if k.After != nil && (!c.mine.any || c.mine.identifier < *k.After) {
 		return refuse(fmt.Sprintf("what the same writer prepared before, under identifier %d, was not committed", *k.After))
 	}
-	if p.base.id() < k.Snapshot {
+	switch stands, err := c.keyBaseStands(ctx, p); {
+	case err != nil:
+		return err
+	case !stands:
 		return refuse(fmt.Sprintf("snapshot %d, which the rows were written on, was taken back", k.Snapshot))
 	}
 	for id := k.Snapshot + 1; id <= p.base.id(); id++ {
@@ -39,6 +42,25 @@ func (c *Committer) checkKeyBase(ctx context.Context, p *pending) error {
 		}
 	}
 	return nil
+}
+
+// keyBaseStands tells that the state that rows were placed by is one of the chain,
+// or was until it expired.
+func (c *Committer) keyBaseStands(ctx context.Context, p *pending) (bool, error) {
+	k, s := p.keyBase, p.base.snapshot
+	if k.Snapshot == 0 || k.List == "" || p.base.id() < k.Snapshot {
+		return p.base.id() >= k.Snapshot, nil
+	}
+	if s.ID > k.Snapshot {
+		var err error
+		if s, err = c.chain.Get(ctx, k.Snapshot); err != nil {
+			if isNotFound(err) {
+				err = nil
+			}
+			return true, err
+		}
+	}
+	return s.DeltaManifestList == k.List, nil
 }
 
 // MovesKeys tells that the snapshot may have put keys into other partitions or

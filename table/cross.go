@@ -11,6 +11,7 @@ import (
 	"github.com/tidelake/tidelake/internal/fault"
 	"github.com/tidelake/tidelake/internal/keymap"
 	"github.com/tidelake/tidelake/schema"
+	"github.com/tidelake/tidelake/snapshot"
 )
 
 // crossRouter finds the partition and bucket of every row of a table whose keys
@@ -38,8 +39,10 @@ type crossRouter struct {
 	mu      sync.Mutex  // the committer tells of commits while the writer goes on
 	index   *keymap.Map // of key places; nil: to be made from the newest snapshot
 	rooms   *keyRooms
-	fresh   bool // nothing of others needs to be looked for before the next Prepare
-	seen    int64
+	fresh   bool                      // nothing of others needs to be looked for before the next Prepare
+	seen    int64                     // the newest snapshot that the index knows, 0 for none
+	list    string                    // its delta manifest list, which tells it from others of its id; "" when not known
+	newest  func() *snapshot.Snapshot // that this process knows
 	looked  time.Time
 	made    time.Time // the index
 	pending []int64   // identifiers that were prepared and are not known to be committed
@@ -61,12 +64,12 @@ func columnsOf(sc *schema.Table, fields []schema.Field) (c keyColumns) {
 // crossing tells that keys may move between partitions.
 func (t *Table) crossing() bool { return t.schema.BucketMode() == schema.KeyDynamic }
 
-func newCrossRouter(t *Table, user string) (*crossRouter, error) {
+func newCrossRouter(t *Table, user string, newest func() *snapshot.Snapshot) (*crossRouter, error) {
 	fields, err := t.schema.FieldsByName(t.schema.PrimaryKeys)
 	if err != nil {
 		return nil, err
 	}
-	return &crossRouter{table: t, user: user,
+	return &crossRouter{table: t, user: user, newest: newest,
 		key: columnsOf(t.schema, fields), part: columnsOf(t.schema, t.schema.PartitionFields())}, nil
 }
 

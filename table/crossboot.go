@@ -42,9 +42,9 @@ func (c *crossRouter) learnAll(ctx context.Context) error {
 		return err
 	}
 	scan.compacted = false // rows that no reader sees yet have their place all the same
-	c.seen = 0
+	c.seen, c.list = 0, ""
 	if s := scan.Snapshot(); s != nil {
-		c.seen = s.ID
+		c.seen, c.list = s.ID, s.DeltaManifestList
 	}
 	splits, err := scan.Plan(ctx)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 // state of the table they were placed by.
 type KeyBase struct {
 	Snapshot   int64  `json:"snapshot"`        // the newest one then, 0 for none
+	List       string `json:"list,omitempty"`  // its delta manifest list: ids are given out again after a rollback
 	After      *int64 `json:"after,omitempty"` // an earlier identifier of the writer that must be committed first
 	Identifier int64  `json:"identifier"`      // that the rows were prepared for
 }
@@ -49,7 +50,7 @@ func (c *crossRouter) follow(ctx context.Context) (moved bool, err error) {
 	}
 	chain := c.table.chain
 	if c.seen > 0 && c.table.world.Clock().Sub(c.looked) < lookEvery {
-		if more, err := chain.Exists(ctx, c.seen+1); err != nil || !more {
+		if quiet, err := c.table.quiet(ctx, c.seen, c.same); err != nil || quiet {
 			return false, err
 		}
 	}
@@ -62,6 +63,14 @@ func (c *crossRouter) follow(ctx context.Context) (moved bool, err error) {
 		return c.seen > 0, nil
 	case newest.ID < c.seen:
 		return true, nil
+	}
+	if c.seen > 0 {
+		switch s, err := chain.Get(ctx, c.seen); {
+		case err == nil && !c.same(s): // rolled back, and grown anew
+			return true, nil
+		case err != nil && !isNotFound(err):
+			return false, err
+		}
 	}
 	for id := c.seen + 1; id <= newest.ID; id++ {
 		s := newest
@@ -78,9 +87,14 @@ func (c *crossRouter) follow(ctx context.Context) (moved bool, err error) {
 		if s.CommitKind == snapshot.Append {
 			c.settled(s.CommitIdentifier)
 		}
-		c.seen = id
+		c.seen, c.list = id, s.DeltaManifestList
 	}
 	return false, nil
+}
+
+// same tells that a snapshot may be the one seen last.
+func (c *crossRouter) same(s *snapshot.Snapshot) bool {
+	return c.list == "" || c.list == s.DeltaManifestList
 }
 
 // settled notes that what was prepared under an identifier, and all before, is committed.
@@ -93,7 +107,7 @@ func (c *crossRouter) prepare(identifier int64, msgs []CommitMessage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fresh = false
-	base := &KeyBase{Snapshot: c.seen, Identifier: identifier}
+	base := &KeyBase{Snapshot: c.seen, List: c.list, Identifier: identifier}
 	if n := len(c.pending); n > 0 {
 		last := c.pending[n-1]
 		base.After = &last
@@ -120,8 +134,11 @@ func (c *crossRouter) published(ids []int64, msgs []CommitMessage) {
 	}
 	for _, id := range ids {
 		if c.index != nil && id == c.seen+1 {
-			c.seen = id
+			c.seen, c.list = id, ""
 		}
+	}
+	if s := c.newest(); s != nil && s.ID == c.seen {
+		c.list = s.DeltaManifestList
 	}
 }
 
@@ -141,6 +158,6 @@ func (t *Table) checkPlaced(m *CommitMessage, overwrite bool) error {
 // addKeyBase puts the oldest state that rows of a commit were placed by among its changes.
 func (m *CommitMessage) addKeyBase(c *snapshot.Changes) {
 	if k := m.KeyBase; k != nil && (c.KeyBase == nil || k.Snapshot < c.KeyBase.Snapshot || k.Snapshot == c.KeyBase.Snapshot && k.After == nil) {
-		c.KeyBase = &snapshot.KeyBase{Snapshot: k.Snapshot, After: k.After}
+		c.KeyBase = &snapshot.KeyBase{Snapshot: k.Snapshot, List: k.List, After: k.After}
 	}
 }

@@ -262,7 +262,7 @@ func (l *Lookup) Refresh(ctx context.Context) error {
 	if err != nil {
 		return l.table.wrap("lookup", err)
 	}
-	if have := l.Snapshot(); newest == nil || have != nil && have.ID == newest.ID {
+	if have := l.Snapshot(); newest == nil || have != nil && have.Same(newest) {
 		l.mu.Lock()
 		l.known = now
 		l.mu.Unlock()

@@ -121,9 +121,15 @@ func (l *Lookup) entriesAt(ctx context.Context, before *lookupState, at *snapsho
 		return nil, nil
 	}
 	if before != nil && before.snapshot != nil && before.snapshot.ID < at.ID && at.ID-before.snapshot.ID <= mostDeltas {
-		entries, err := l.follow(ctx, before, at)
-		if !isNotFound(err) {
-			return entries, err
+		now, err := l.table.chain.Get(ctx, before.snapshot.ID)
+		if err != nil && !isNotFound(err) {
+			return nil, err
+		}
+		if err == nil && now.Same(before.snapshot) { // else it has expired, or was rolled back
+			entries, err := l.follow(ctx, before, at)
+			if !isNotFound(err) {
+				return entries, err
+			}
 		}
 	}
 	live, err := l.table.liveFiles(ctx, at, l.scan.limited(l.scan.pruning(ctx)))

@@ -127,6 +127,8 @@ func (s *sequences) published(ids []int64, msgs []CommitMessage, whole bool) {
 }
 
 // refresh catches up with the newest snapshot: one request when there is none newer.
+// Where keys move between partitions a wrong order would leave a key in two of
+// them, so it makes sure there that no rollback has given the id out again.
 func (s *sequences) refresh(ctx context.Context) error {
 	if !s.needed() {
 		return nil
@@ -134,11 +136,31 @@ func (s *sequences) refresh(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.seen > 0 && s.table.world.Clock().Sub(s.looked) < lookEvery {
-		if more, err := s.table.chain.Exists(ctx, s.seen+1); err != nil || !more {
+		same := s.same
+		if !s.table.crossing() {
+			same = nil
+		}
+		if quiet, err := s.table.quiet(ctx, s.seen, same); err != nil || quiet {
 			return err
 		}
 	}
 	return s.look(ctx)
+}
+
+// quiet tells that no snapshot follows the one seen last, and that this one is the
+// same still unless same is nil: a rollback gives ids out again.
+func (t *Table) quiet(ctx context.Context, seen int64, same func(*snapshot.Snapshot) bool) (bool, error) {
+	if same != nil {
+		s, err := t.chain.Get(ctx, seen)
+		if isNotFound(err) {
+			return false, nil
+		}
+		if err != nil || !same(s) {
+			return false, err
+		}
+	}
+	more, err := t.chain.Exists(ctx, seen+1)
+	return err == nil && !more, err
 }
 
 // look finds the newest snapshot and reads what is new in it.

@@ -76,7 +76,7 @@ func (w *Writer) useCrossRouter(o WriterOptions) error {
 	if o.Overwrite {
 		return fault.Unsupported("an overwrite by new rows in a table whose keys move between partitions", "drop the partitions or truncate the table, then write the rows")
 	}
-	c, err := newCrossRouter(w.table, w.commits.User())
+	c, err := newCrossRouter(w.table, w.commits.User(), w.commits.inner.Newest)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (t *Table) fastForward(ctx context.Context, name string) error {
 		return err
 	}
 	if first == nil {
-		return fault.Invalid("branch " + name + " has no snapshot")
+		return &fault.Error{Class: fault.ErrInvalid, Detail: "branch " + name + " has no snapshot", Hint: "write to it first"}
 	}
 	last, err := t.chain.Latest(ctx)
 	if err != nil {

@@ -254,7 +254,8 @@ func deliverable(o *schema.Options) error {
 	if o.ChangelogProducer != "lookup" && o.ChangelogProducer != "full-compaction" {
 		return nil
 	}
-	return fault.Invalid("overwrites of a table with changelog-producer " + o.ChangelogProducer + " cannot be delivered: its compactions tell changes again")
+	return &fault.Error{Class: fault.ErrInvalid, Detail: "overwrites of a table with changelog-producer " + o.ChangelogProducer +
+		" cannot be delivered: its compactions tell changes again", Hint: "skip them, and begin in full again behind one"}
 }
 
 // errPartsInFull refuses to begin a full changelog with a part of the table.

@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -16,21 +17,28 @@ import (
 type renewal struct {
 	opened      *schema.Table // when the writer was opened: the order of WriteValues
 	options     WriterOptions
-	outstanding map[int64]bool // identifiers with messages that were prepared and not committed
-	prepared    int64          // rows accepted before the last Prepare
-	stale       error          // a newer schema that cannot be written here
+	outstanding []int64 // identifiers with messages that wait for their commit, in the order of Prepare
+	prepared    int64   // rows accepted before the last Prepare
+	stale       error   // a newer schema that cannot be written here
 }
 
 // handedOut notes n messages that now wait for a commit.
 func (r *renewal) handedOut(identifier int64, n int, seen int64) {
 	r.prepared = seen
-	if n == 0 {
-		return
+	if n > 0 {
+		r.outstanding = append(r.outstanding, identifier)
 	}
-	if r.outstanding == nil {
-		r.outstanding = make(map[int64]bool)
+}
+
+// settled notes a commit. What was prepared before it is in the table as well,
+// by another committer, or given up: see Prepare.
+func (r *renewal) settled(identifier int64) {
+	for i, id := range slices.Backward(r.outstanding) {
+		if id == identifier {
+			r.outstanding = slices.Delete(r.outstanding, 0, i+1)
+			return
+		}
 	}
-	r.outstanding[identifier] = true
 }
 
 func (w *Writer) committer() *Committer {
@@ -44,7 +52,7 @@ func (w *Writer) committer() *Committer {
 // the chain, where it is found again: sequence numbers above all. Compactions
 // under way are given up; the next ones do their work.
 func (w *Writer) committed(ctx context.Context, identifier int64) {
-	delete(w.outstanding, identifier)
+	w.settled(identifier)
 	idle := len(w.outstanding) == 0 && w.unsent == nil && w.pending == 0 && w.seen == w.prepared
 	if !idle || w.broken != nil || w.closed || w.options.Overwrite {
 		return

@@ -96,6 +96,40 @@ func TestAWriterKeepsItsSchemaWhileFilesWaitForTheirCommit(t *testing.T) {
 	sound(t, now)
 }
 
+// What another committer put into the table, or nobody, kept a writer at its
+// schema for good.
+func TestAWriterTakesUpANewSchemaAfterOthersCommittedItsFiles(t *testing.T) {
+	st := store.NewMem()
+	create(t, st, renewing)
+	tab := impatient(t, st)
+	w := newWriter(t, tab, "svc")
+	if err := write(t, w, tab, `{"k":1,"v":1}`); err != nil {
+		t.Fatal(err)
+	}
+	msgs, err := w.Prepare(ctx, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := tab.NewCommitter(ctx, "another")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Overwrite(ctx, 7, nil, msgs); err != nil {
+		t.Fatal(err)
+	}
+	alter(t, st, "add n INT")
+	commit(t, w, tab, `{"k":1,"v":2}`)
+	if err := w.Put(ctx, table.Row{"k": int32(2), "n": int32(3)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.CommitNext(ctx); err != nil {
+		t.Fatal(err)
+	}
+	now := reopen(t, st)
+	expect(t, now, table.ScanOptions{Columns: []string{"k", "v", "n"}}, `{"k":1,"v":2,"n":null}`, `{"k":2,"v":null,"n":3}`)
+	sound(t, now)
+}
+
 func TestAWriterEndsWhereTheNewSchemaCannotBeWritten(t *testing.T) {
 	st := store.NewMem()
 	create(t, st, renewing)

@@ -174,11 +174,6 @@ func (v *validator) merging() {
 	if engine == "first-row" && producer != "lookup" && producer != "none" {
 		v.bad("merge-engine first-row takes changelog-producer none or lookup, not %s", producer)
 	}
-	for _, name := range v.o.Changelog.IgnoreFields {
-		if v.t.Index(name) < 0 {
-			v.bad("%s: column %q does not exist%s", ignoredFieldsKey, name, suggestion(name, v.t.names()))
-		}
-	}
 	if v.on("streaming-read-overwrite") {
 		if producer == "full-compaction" || producer == "lookup" {
 			v.bad("streaming-read-overwrite with changelog-producer %s would read changes twice", producer)

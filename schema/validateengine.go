@@ -24,9 +24,6 @@ func (v *validator) engine() {
 		v.sequenceGroups()
 	case "aggregation":
 		v.aggregators()
-		if v.o.Engine.RemoveOnDelete && v.o.IgnoreDelete {
-			v.bad("aggregation.remove-record-on-delete and ignore-delete contradict each other, remove one")
-		}
 		for _, f := range v.t.Fields {
 			if v.o.Engine.RemoveOnDelete && v.o.Engine.Field(f.Name).IgnoreRetract {
 				v.bad("aggregation.remove-record-on-delete and fields.%s.ignore-retract contradict each other, remove one", f.Name)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidelake/tidelake/io/store"
+	"github.com/tidelake/tidelake/schema"
 	"github.com/tidelake/tidelake/table"
 )
 
@@ -217,8 +218,9 @@ func TestACommitterDeletesATagThatWasReplacedByOneWithATime(t *testing.T) {
 
 func TestPeriodsOfTagsThatCannotBe(t *testing.T) {
 	for option, word := range map[string]string{"tag.creation-delay=24 h": "shorter", "sink.process-time-zone=Mars/Base": "Mars/Base"} {
-		tab := create(t, store.NewMem(), keyed, "tag.automatic-creation=process-time", option)
-		_, err := tab.NewCommitter(ctx, "")
+		tab := create(t, store.NewMem(), keyed, "tag.automatic-creation=process-time")
+		key, value, _ := strings.Cut(option, "=")
+		_, err := tab.Alter(ctx, schema.SetOption{Key: key, Value: value})
 		failsWith(t, err, table.ErrInvalid, word)
 	}
 }

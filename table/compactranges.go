@@ -17,13 +17,16 @@ func (c *compaction) inRanges(ctx context.Context, r *unitReader, out *unitOutpu
 	if len(section) == 1 {
 		return rewrite(ctx, out, nil)
 	}
-	bytes := int64(0)
+	bytes, held := int64(0), int64(1)
 	runs := make([]rankedRun, len(section))
 	for i, files := range section {
 		bytes += sizeOf(files)
+		held += heldBy(files, r.rowSize, r.files.NumFields())
 		runs[i] = r.ranked(files)
 	}
-	more := moreRoom(int(bytes/max(1, out.files.target)) - 1)
+	// Each range reads all runs: pages of theirs are in memory once for each.
+	fit := c.table.options.Spill.MergeBytes / held
+	more := moreRoom(int(min(fit, bytes/max(1, out.files.target))) - 1)
 	defer giveBack(more)
 	if more == 0 {
 		return rewrite(ctx, out, nil)
@@ -39,10 +42,12 @@ func (c *compaction) inRanges(ctx context.Context, r *unitReader, out *unitOutpu
 	if err := out.roll(); err != nil {
 		return err
 	}
+	r.beside = len(ranges)
+	defer func() { r.beside = 1 }()
 	parts := make([]*unitOutput, len(ranges))
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range ranges {
-		parts[i] = out.another(c.table.world.NewID())
+		parts[i] = out.another(c.table.world.NewID(), len(ranges))
 		group.Go(func() error { return errors.Join(rewrite(ctx, parts[i], &ranges[i]), parts[i].roll()) })
 	}
 	err = group.Wait()

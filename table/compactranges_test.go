@@ -10,13 +10,27 @@ import (
 	"github.com/tidelake/tidelake/table"
 )
 
-// A large section is rewritten by several goroutines, each a range of keys:
-// rows are those of one, files lie in key order, and a failure leaves nothing.
+// A large section is rewritten by several goroutines, each a range of keys.
 func TestLargeCompactionsAreCutInRangesOfKeys(t *testing.T) {
+	if n := ranges(t); n < 2 {
+		t.Errorf("written as %d ranges", n)
+	}
+}
+
+// Each range reads all runs, so there are no more than fit in memory together.
+func TestRangesOfKeysShareTheMemoryOfOneMerge(t *testing.T) {
+	if n := ranges(t, "sort-spill-buffer-size=512 kb"); n != 1 {
+		t.Errorf("written as %d ranges", n)
+	}
+}
+
+// ranges are those that a section is rewritten in, by four goroutines at most:
+// rows are those of one, files lie in key order, and nothing is left behind.
+func ranges(t *testing.T, options ...string) int {
 	defer table.SetMinRangeRows(200)()
 	defer table.SetCompactions(4)()
 	st := store.NewMem()
-	tab := create(t, st, compacting, "num-sorted-run.compaction-trigger=4", eager, "target-file-size=4 kb", "parquet.page.size=1024", "file.compression=none")
+	tab := create(t, st, compacting, append(options, "num-sorted-run.compaction-trigger=4", eager, "target-file-size=4 kb", "parquet.page.size=1024", "file.compression=none")...)
 	w := waiting(t, tab, "")
 	r := rand.New(rand.NewPCG(1, 2))
 	want := map[int]string{}
@@ -50,10 +64,8 @@ func TestLargeCompactionsAreCutInRangesOfKeys(t *testing.T) {
 		}
 		writers[f.Path[:strings.LastIndexByte(f.Path, '-')]] = true
 	}
-	if len(writers) < 2 {
-		t.Errorf("written as one range: %v", writers)
-	}
 	if left := orphans(t, st, tab); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
+	return len(writers)
 }

@@ -170,7 +170,9 @@ const (
 	// minRowGroup is how small, in packed bytes, a small write buffer makes row groups.
 	minRowGroup = 1 << 20
 	// compactRowGroup bounds those of compactions: several may run beside the writers.
-	compactRowGroup = 32 << 20
+	compactRowGroup = 24 << 20
+	// sharedRowGroup is how small they become where one compaction writes many files at once.
+	sharedRowGroup = 8 << 20
 )
 
 // rowGroupBytes bounds what an open file holds in memory by half of the write
@@ -184,6 +186,13 @@ func (m *fileMaker) rowGroupBytes() int64 {
 		size = min(size, compactRowGroup)
 	}
 	return min(size, max(minRowGroup, m.table.options.WriteBufferSize/2))
+}
+
+// among makes files of which so many are open at once.
+func (m *fileMaker) among(n int) *fileMaker {
+	one := *m
+	one.rowGroup = max(min(m.rowGroup, sharedRowGroup), m.rowGroup/int64(n))
+	return &one
 }
 
 func (m *fileMaker) dictionary(col string) *bool {

@@ -30,8 +30,12 @@ func (c *compaction) newOutput(dir string) (*unitOutput, error) {
 		return out, nil
 	}
 	made, err := newChangelogMaker(t, c.unit.Output)
+	if err != nil {
+		return nil, err
+	}
+	made.rowGroup = min(made.rowGroup, compactRowGroup) // writers have a buffer's memory for it
 	out.changelog = &rolling{files: made, dir: dir, id: out.id}
-	return out, err
+	return out, nil
 }
 
 // producesChangelog tells that keys of the unit may change for those who follow
@@ -46,11 +50,12 @@ func (c *compaction) producesChangelog() bool {
 	return false
 }
 
-// another is an output of the same kind under an id of its own.
-func (o *unitOutput) another(id string) *unitOutput {
-	next := &unitOutput{rolling: rolling{files: o.files, dir: o.dir, id: id}}
+// another is an output of the same kind under an id of its own, one of several
+// that are written at once and share the memory of this one.
+func (o *unitOutput) another(id string, among int) *unitOutput {
+	next := &unitOutput{rolling: rolling{files: o.files.among(among), dir: o.dir, id: id}}
 	if o.changelog != nil {
-		next.changelog = &rolling{files: o.changelog.files, dir: o.dir, id: id}
+		next.changelog = &rolling{files: o.changelog.files.among(among), dir: o.dir, id: id}
 	}
 	return next
 }

@@ -18,9 +18,9 @@ import (
 const (
 	// unitBytes bounds, roughly, the batches that the runs of a compaction are
 	// in; some more are on their way, and as much again is read ahead.
-	unitBytes = 8 << 20
+	unitBytes = 4 << 20
 	// mergedBytes bounds a batch on its way into a file.
-	mergedBytes = 8 << 20
+	mergedBytes = 4 << 20
 )
 
 // unitReader reads the sections of a unit as rows of new files: all columns
@@ -36,6 +36,7 @@ type unitReader struct {
 	levels  []int         // by rank
 	probe   *prober       // nil when there is nothing to look up
 	folds   bool          // keys of one version are merged as well
+	beside  int           // ranges of keys that are merged at once
 }
 
 func (c *compaction) newReader(ctx context.Context) (*unitReader, error) {
@@ -49,7 +50,7 @@ func (c *compaction) newReader(ctx context.Context) (*unitReader, error) {
 	}
 	s.vectorOf = c.view.of
 	n := len(c.unit.Files)
-	r := &unitReader{c: c, split: s, ranks: make(map[string]int, n), levels: make([]int, n), names: names(t.schema.Fields)}
+	r := &unitReader{c: c, split: s, ranks: make(map[string]int, n), levels: make([]int, n), names: names(t.schema.Fields), beside: 1}
 	for i, rank := range lsm.Ranks(c.unit.Files) {
 		r.ranks[c.unit.Files[i].Name] = rank
 		r.levels[rank] = c.unit.Files[i].Level
@@ -110,13 +111,13 @@ func (r *unitReader) open(ctx context.Context, section []lsm.SortedRun, within *
 		Schema: r.values, Key: names(t.schema.KeyFields()), Sequence: t.options.SequenceFields,
 		SequenceDescending: t.options.SequenceDescending, Engine: t.engine, Levels: levels, Alone: r.folds, Output: r.names,
 		WithKeys: !t.options.ThinMode, WithSequence: true, WithKind: true, DropDeletes: r.c.dropDeletes, Changes: changes,
-		BatchRows: int(min(16384, max(128, mergedBytes/r.rowSize))), Parallel: r.split.parallel, Alloc: t.world.Alloc,
+		BatchRows: int(min(16384, max(128, mergedBytes/r.rowSize/int64(r.beside)))), Parallel: r.split.parallel, Alloc: t.world.Alloc,
 	})
 }
 
 // batchRows is how many rows a run is read at once that is one of so many.
 func (r *unitReader) batchRows(among int) int {
-	return int(min(8192, max(128, unitBytes/r.rowSize/int64(2*among))))
+	return int(min(8192, max(128, unitBytes/r.rowSize/int64(2*among*r.beside))))
 }
 
 func closeRuns(runs []lsm.Run) error {

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"sort"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
@@ -23,14 +24,19 @@ type chunkIO struct {
 	ctx   context.Context
 	obj   store.Object
 	name  string
-	own   []byte // buffer for reading ahead
-	buf   []byte // what is in memory: a part of own, or of memory of others
-	at    int    // position in buf
-	off   int64  // file offset of buf[at]
-	end   int64  // of the chunk
-	stop  int64  // where reading ahead is to end, at most end
-	ahead int64  // bytes to read at once
+	own   *[]byte // buffer for reading ahead, nil between pages of its size and more
+	buf   []byte  // what is in memory: a part of own, of tail or of memory of others
+	at    int     // position in buf
+	off   int64   // file offset of buf[at]
+	end   int64   // of the chunk
+	stop  int64   // where reading ahead is to end, at most end
+	ahead int64   // bytes to read at once
+	tail  [headerRoom]byte
 }
+
+// headerRoom holds most page headers. It is read along with the page before, so
+// that a large page takes one request.
+const headerRoom = 256
 
 func (c *chunkIO) left() int64 { return c.end - c.off }
 
@@ -48,24 +54,50 @@ func (c *chunkIO) peek(n int) ([]byte, error) {
 }
 
 func (c *chunkIO) fill(n int) error {
-	have := copy(c.own, c.buf[c.at:])
-	if have < len(c.buf)-c.at {
-		have = 0 // from memory of others that ended: read again
+	want := int(max(int64(n), min(c.stop-c.off, max(c.ahead, int64(n)+headerRoom))))
+	to := c.own
+	if to == nil || len(*to) < want {
+		to = readBuffer(want)
 	}
-	want := max(int64(n), min(c.ahead, c.stop-c.off))
-	if int64(cap(c.own)) < want {
-		own := make([]byte, want)
-		copy(own, c.own[:have])
-		c.own = own
+	have := copy(*to, c.buf[c.at:])
+	if to != c.own {
+		c.giveBack()
+		c.own = to
 	}
-	c.own = c.own[:cap(c.own)]
-	c.buf, c.at = c.own[:have], 0
-	p := c.own[have:want]
-	if err := readRange(c.ctx, c.obj, c.name, p, c.off+int64(have)); err != nil {
+	c.buf, c.at = (*to)[:have], 0
+	if err := readRange(c.ctx, c.obj, c.name, (*to)[have:want], c.off+int64(have)); err != nil {
 		return err
 	}
-	c.buf = c.own[:want]
+	c.buf = (*to)[:want]
 	return nil
+}
+
+// spent tells that what peek returned is not looked at any more: once a page is
+// unpacked its buffer may go to another column. A merge has many, each in the
+// middle of a page.
+func (c *chunkIO) spent() {
+	if rest := c.buf[c.at:]; c.own != nil && len(rest) <= headerRoom {
+		c.buf, c.at = c.tail[:copy(c.tail[:], rest)], 0
+		c.giveBack()
+	}
+}
+
+func (c *chunkIO) giveBack() {
+	if c.own != nil {
+		readBuffers.Put(c.own)
+		c.own = nil
+	}
+}
+
+var readBuffers sync.Pool // of *[]byte
+
+func readBuffer(n int) *[]byte {
+	if b, ok := readBuffers.Get().(*[]byte); ok && len(*b) >= n {
+		return b
+	}
+	const step = 64 << 10 // pages that differ by little fit in one another's buffers
+	b := make([]byte, (n+step-1)/step*step)
+	return &b
 }
 
 // advance steps over n bytes, which may lie beyond what was read.
@@ -168,7 +200,7 @@ func (l *leafReader) fail(err error) error {
 
 // header reads the next page header and steps over it.
 func (l *leafReader) header() (pageHeader, error) {
-	for want := int64(256); ; want *= 8 {
+	for want := int64(headerRoom); ; want *= 8 {
 		n := min(want, l.io.left())
 		data, err := l.io.peek(int(n))
 		if err != nil {
@@ -281,6 +313,7 @@ func (l *leafReader) dictionary(h pageHeader) error {
 		if l.unpacked, err = decompress(l.codec, l.unpacked[:cap(l.unpacked)], src, int(h.uncompressed)); err != nil {
 			return err
 		}
+		l.io.spent()
 		src = l.unpacked
 	}
 	return l.vec.dictionary(src, int(h.values))
@@ -299,6 +332,7 @@ func (l *leafReader) data(h pageHeader) error {
 		if l.unpacked, err = decompress(l.codec, l.unpacked[:cap(l.unpacked)], src, int(h.uncompressed)); err != nil {
 			return err
 		}
+		l.io.spent()
 		src = l.unpacked
 	}
 	if l.node.maxRep > 0 {

@@ -16,12 +16,12 @@ import (
 //
 //	[dictionary page] [data page] [data page] …
 //
-// Pages lie in blocks that start small and double, so that a writer of few
-// rows stays small, and that the next row group uses again.
+// Pages lie in blocks, one going on in the next, that start small and double, so
+// that a writer of few rows stays small, and that the next row group uses again.
 type chunk struct {
 	alloc  memory.Allocator
-	blocks []block // in order; those from used on are empty
-	used   int
+	blocks []block // in order
+	used   int     // blocks that are full
 	pages  []pageInfo
 	size   int64 // bytes in blocks
 
@@ -45,29 +45,30 @@ type pageInfo struct {
 
 const (
 	minBlock = 512 // of a file of a few rows, one for each column
-	maxBlock = 1 << 20
+	maxBlock = 256 << 10
 )
 
-// room returns n bytes of the current block, or of a next one.
-func (c *chunk) room(n int) []byte {
-	for c.used < len(c.blocks) {
+// append copies bytes behind the others, through as many blocks as they need.
+func (c *chunk) append(data []byte) {
+	for len(data) > 0 {
+		if c.used == len(c.blocks) {
+			c.grow()
+		}
 		b := &c.blocks[c.used]
-		if len(b.buf)-b.n >= n {
-			return b.buf[b.n : b.n+n]
+		n := copy(b.buf[b.n:], data)
+		if b.n += n; b.n == len(b.buf) {
+			c.used++
 		}
-		if b.n == 0 { // an empty block that is too small
-			c.alloc.Free(b.buf)
-			c.blocks = append(c.blocks[:c.used], c.blocks[c.used+1:]...)
-			continue
-		}
-		c.used++
+		data = data[n:]
 	}
+}
+
+func (c *chunk) grow() {
 	size := minBlock
 	if k := len(c.blocks); k > 0 {
 		size = min(maxBlock, 2*len(c.blocks[k-1].buf))
 	}
-	c.blocks = append(c.blocks, block{buf: c.alloc.Allocate(max(size, n))})
-	return c.blocks[c.used].buf[:n]
+	c.blocks = append(c.blocks, block{buf: c.alloc.Allocate(size)})
 }
 
 func (c *chunk) add(header, data []byte, info pageInfo, unpacked int) error {
@@ -75,9 +76,8 @@ func (c *chunk) add(header, data []byte, info pageInfo, unpacked int) error {
 	if unpacked > math.MaxInt32 || n > math.MaxInt32 {
 		return fmt.Errorf("a page of %d bytes is beyond what parquet can hold", unpacked)
 	}
-	dst := c.room(n)
-	copy(dst[copy(dst, header):], data)
-	c.blocks[c.used].n += n
+	c.append(header)
+	c.append(data)
 	c.size += int64(n)
 	c.unpacked += int64(len(header) + unpacked)
 	info.bytes = int32(n)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -175,11 +176,11 @@ func (a *app) takeTasks(f *compactFlags, names []string) error {
 	if f.tasks == "" || f.plan {
 		return nil
 	}
-	part, err := parseShard(f.shard)
+	mine, err := partOf("shard", cmp.Or(f.shard, "1/1"))
 	if err != nil {
 		return err
 	}
-	if f.mine, err = a.loadTasks(f.tasks, part); err != nil {
+	if f.mine, err = a.loadTasks(f.tasks, mine); err != nil {
 		return err
 	}
 	for name := range f.mine {

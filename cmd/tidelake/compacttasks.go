@@ -52,7 +52,7 @@ func (a *app) saveTasks(file string, list []byte) error {
 }
 
 // loadTasks reads the part of a list that is this process's, by table.
-func (a *app) loadTasks(file string, part shard) (map[string][]table.CompactTask, error) {
+func (a *app) loadTasks(file string, own part) (map[string][]table.CompactTask, error) {
 	in := io.Reader(a.in)
 	if file != "-" {
 		f, err := os.Open(file)
@@ -87,7 +87,7 @@ func (a *app) loadTasks(file string, part shard) (map[string][]table.CompactTask
 	slices.SortStableFunc(all, func(a, b owned) int { return cmp.Compare(b.task.Bytes, a.task.Bytes) })
 	mine := make(map[string][]table.CompactTask)
 	for i, o := range all {
-		if i%part.of == part.number-1 {
+		if i%own.of == own.number-1 {
 			mine[o.table] = append(mine[o.table], o.task)
 		}
 	}
@@ -111,18 +111,16 @@ func parseTask(line []byte) (name string, task table.CompactTask, err error) {
 	return p.Table, tasks[0], nil
 }
 
-// shard is the part of a list that one of several processes runs: number 1 to of.
-type shard struct{ number, of int }
+// part is what one of several processes does: number 1 to of.
+type part struct{ number, of int }
 
-func parseShard(text string) (shard, error) {
-	if text == "" {
-		return shard{1, 1}, nil
-	}
+// partOf reads the value of a flag that gives such a part.
+func partOf(flag, text string) (part, error) {
 	number, of, _ := strings.Cut(text, "/")
 	n, err := strconv.Atoi(number)
 	m, err2 := strconv.Atoi(of)
 	if err != nil || err2 != nil || n < 1 || n > m {
-		return shard{}, usage("--shard %q: write the part and their number, as in 1/3", text)
+		return part{}, usage("--%s %q: write the part and their number, as in 1/3", flag, text)
 	}
-	return shard{n, m}, nil
+	return part{n, m}, nil
 }

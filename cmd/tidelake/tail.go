@@ -65,7 +65,7 @@ In the end a line on standard error says how to go on from there.
 	fl.StringVar(&f.where, "where", "", "print only rows for which this is true")
 	fl.StringVar(&f.overwrites, "overwrites", "", "deliver or skip what overwrites removed and added (default as the table says)")
 	fl.BoolVar(&f.full, "full-changelog", false, "look up how rows were before and are after, where the table has no changelog producer or input: +I, -U and +U, -D with whole rows")
-	fl.StringVar(&f.share, "share", "", "only a share of the buckets: 0/4 to 3/4 are the four parts of a stream")
+	fl.StringVar(&f.share, "share", "", "only the I-th of N shares of the buckets, as in 1/3: so many processes tell the whole")
 	fl.StringVar(&f.consumer, "consumer", "", "keep the progress with the table under this id, and go on from it whatever --from says but a token; its snapshots do not expire unread")
 	fl.StringVar(&f.format, "format", "jsonl", strings.Join(tailFormats, ", "))
 	fl.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
@@ -115,13 +115,11 @@ func (a *app) streamOptions(cmd *cobra.Command, f tailFlags) (table.StreamOption
 		return o, usage("--overwrites %q: use deliver or skip", f.overwrites)
 	}
 	if set("share") {
-		part, of, ok := strings.Cut(f.share, "/")
-		var err1, err2 error
-		o.Share, err1 = strconv.Atoi(part)
-		o.Shares, err2 = strconv.Atoi(of)
-		if !ok || err1 != nil || err2 != nil || o.Share < 0 || o.Share >= o.Shares {
-			return o, usage("--share %q: write 0/4, 1/4, 2/4 or 3/4 for the parts of four", f.share)
+		mine, err := partOf("share", f.share)
+		if err != nil {
+			return o, err
 		}
+		o.Share, o.Shares = mine.number-1, mine.of
 	}
 	return o, a.streamStart(&o, f.from)
 }

@@ -26,7 +26,7 @@ type maintained struct {
 	t    *testing.T
 	st   store.Store
 	r    *rand.Rand
-	now  time.Time
+	time *clock
 	log  []string
 	rows map[string][]string // by the name of the snapshot's delta
 	told map[string][]string // "" where its changelog has gone and a tag brought it back
@@ -44,7 +44,8 @@ func TestWhateverIsDoneToATableItHoldsWhatItNames(t *testing.T) {
 	}
 	for seed := from; seed < from+n; seed++ {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) {
-			m := &maintained{t: t, st: store.NewMem(), r: rand.New(rand.NewPCG(uint64(seed), 5)), now: time.Now(), rows: map[string][]string{}, told: map[string][]string{}}
+			m := &maintained{t: t, st: store.NewMem(), r: rand.New(rand.NewPCG(uint64(seed), 5)), time: &clock{}, rows: map[string][]string{}, told: map[string][]string{}}
+			m.time.set(time.Now())
 			options := []string{"write-only=false", "num-sorted-run.compaction-trigger=3", "changelog-producer=" + oneOf(m.r, "none", "input", "lookup"),
 				"snapshot.num-retained.min=1", "snapshot.num-retained.max=1000", "snapshot.time-retained=10000 d"}
 			if m.r.IntN(2) == 0 {
@@ -66,7 +67,7 @@ func (m *maintained) failed(format string, args ...any) {
 
 func (m *maintained) open(branch string) *table.Table {
 	w, _ := world(m.t)
-	w.Clock = func() time.Time { m.now = m.now.Add(time.Millisecond); return m.now }
+	w.Clock = func() time.Time { m.time.pass(time.Millisecond); return m.time.now() }
 	tab, err := table.OpenBranch(ctx, m.st, branch, "db.t", table.Settings{}, w)
 	if err != nil {
 		m.failed("open %s: %v", branch, err)
@@ -86,7 +87,7 @@ func (m *maintained) branches() []string {
 func (m *maintained) step() {
 	branch := oneOf(m.r, m.branches()...)
 	tab := m.open(branch)
-	m.now = m.now.Add(time.Duration(m.r.IntN(100)) * time.Minute)
+	m.time.pass(time.Duration(m.r.IntN(100)) * time.Minute)
 	do := m.works()
 	name := oneOf(m.r, slices.Sorted(maps.Keys(do))...)
 	m.log = append(m.log, branch+": "+name)
@@ -174,7 +175,7 @@ func (m *maintained) brought(c *snapshot.Chain, name string, err error) error {
 func (m *maintained) expires(tab *table.Table) error {
 	o := table.ExpireOptions{RetainMin: 1 + m.r.IntN(3), RetainMax: 3 + m.r.IntN(3)}
 	if m.r.IntN(2) == 0 {
-		o.OlderThan = m.now.Add(-time.Duration(m.r.IntN(60)) * time.Minute)
+		o.OlderThan = m.time.now().Add(-time.Duration(m.r.IntN(60)) * time.Minute)
 	}
 	report, err := tab.Expire(ctx, o)
 	if err == nil && len(report.Left) > 0 {
@@ -185,7 +186,7 @@ func (m *maintained) expires(tab *table.Table) error {
 }
 
 func (m *maintained) cleans(tab *table.Table) error {
-	m.now = time.Now().Add(1000 * time.Hour)
+	m.time.set(time.Now().Add(1000 * time.Hour))
 	return second(tab.Clean(ctx, table.CleanOptions{OlderThan: time.Millisecond, Delete: true}))
 }
 

@@ -112,8 +112,10 @@ func (c *checker) changelog(ctx context.Context, at *snapshot.Snapshot) error {
 	if at.ChangelogManifestList == "" {
 		return nil
 	}
-	if _, err := c.table.manifest.ReadList(ctx, at.ChangelogManifestList); isNotFound(err) && c.report.Snapshots == 0 {
-		return nil
+	if c.report.Snapshots == 0 {
+		if _, err := c.table.manifest.ReadList(ctx, at.ChangelogManifestList); isNotFound(err) {
+			return nil
+		}
 	}
 	metas, ok := c.list(ctx, at.ChangelogManifestList, at.ChangelogManifestListSize)
 	if !ok {

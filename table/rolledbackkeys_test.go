@@ -10,6 +10,14 @@ import (
 	"github.com/tidelake/tidelake/table"
 )
 
+// keysThatMove is a table in which a key has one partition of many.
+const keysThatMove = `
+columns: [{name: p, type: INT NOT NULL}, {name: k, type: BIGINT NOT NULL}]
+primary-key: [k]
+partition-by: [p]
+options: {bucket: -1, write-only: true}
+`
+
 // The ids of snapshots that a rollback has taken away are given out again. A Lookup
 // that stays open answers from the new ones.
 func TestALookupGoesOnInATableThatWasRolledBack(t *testing.T) {
@@ -46,12 +54,7 @@ func TestALookupGoesOnInATableThatWasRolledBack(t *testing.T) {
 func TestAWriterPlacesKeysOfATableThatWasRolledBack(t *testing.T) {
 	for after, name := range []string{"to as many", "to more"} {
 		t.Run(name, func(t *testing.T) {
-			tab := create(t, store.NewMem(), `
-columns: [{name: p, type: INT NOT NULL}, {name: k, type: BIGINT NOT NULL}]
-primary-key: [k]
-partition-by: [p]
-options: {bucket: -1, write-only: true}
-`)
+			tab := create(t, store.NewMem(), keysThatMove)
 			w := newWriter(t, tab, "service")
 			commit(t, w, tab, `{"p":1,"k":1}`)
 			commit(t, w, tab, `{"p":1,"k":2}`)
@@ -73,12 +76,7 @@ options: {bucket: -1, write-only: true}
 
 // Rows that were placed before a rollback are not committed onto what came after it.
 func TestKeysPlacedBeforeARollbackAreRefused(t *testing.T) {
-	tab := create(t, store.NewMem(), `
-columns: [{name: p, type: INT NOT NULL}, {name: k, type: BIGINT NOT NULL}]
-primary-key: [k]
-partition-by: [p]
-options: {bucket: -1, write-only: true}
-`)
+	tab := create(t, store.NewMem(), keysThatMove)
 	w := newWriter(t, tab, "service")
 	commit(t, w, tab, `{"p":1,"k":1}`)
 	commit(t, w, tab, `{"p":1,"k":2}`)
